@@ -10,7 +10,7 @@ use super::event::{Event, ProtocolWarning, Rejection};
 use super::request::{OpenStreams, Request, Stage};
 use super::{Connection, RequestKey};
 use crate::body::{BeginRequest, EndRequest, ProtocolStatus, Role, UnknownType};
-use crate::decode::Frame;
+use crate::decode::{Frame, RecordDecoder};
 use crate::encode;
 use crate::error::ProtocolError;
 use crate::header::{RecordType, RequestId};
@@ -29,6 +29,7 @@ impl Connection {
             frame.finish();
         }
         input.clear();
+        self.decoder = RecordDecoder::new();
         Ok(())
     }
 
