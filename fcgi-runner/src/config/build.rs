@@ -1,0 +1,193 @@
+//! From settings to the [`Config`]: every option is read, checked and set against the others here.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    AccessFormat, Config, HttpAddress, LogLevel, Method, StaticMount, listen::listen, settings::Settings,
+};
+use crate::options::{Preset, UsageError, Value, find};
+
+/// Puts a [`Config`] together. `warnings` are those that have come up so far.
+///
+/// # Errors
+///
+/// The operator is at fault; the first error is reported.
+pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Result<Config, UsageError> {
+    check_protocol(settings)?;
+    let read = Reader { settings, start_dir };
+    let mut config = Config {
+        listen: listen(settings, start_dir)?,
+        method: read.choice("method", METHODS)?,
+        min_spare: read.count("minspare")?.unwrap_or_default(),
+        max_spare: read.count("maxspare")?.unwrap_or_default(),
+        max_children: read.count("maxchildren")?.unwrap_or_default(),
+        threads: read.count("threads")?,
+        max_requests: read.number("maxrequests")?.unwrap_or_default(),
+        daemonize: read.flag("daemonize")?,
+        pidfile: read.path("pidfile")?,
+        workdir: read.path("workdir")?,
+        start_dir: start_dir.to_owned(),
+        outlog: read.path("outlog")?,
+        errlog: read.path("errlog")?,
+        accesslog: read.path("accesslog")?,
+        access_format: read.choice("accessformat", ACCESS_FORMATS)?.unwrap_or(AccessFormat::Combined),
+        loglevel: read.choice("loglevel", LOG_LEVELS)?.unwrap_or(LogLevel::Info),
+        umask: read.mode("umask")?.unwrap_or_default(),
+        socket_mode: read.mode("socketmode")?,
+        debug: read.flag("debug")?.unwrap_or_default(),
+        app: read.text("app")?,
+        settings: read.text("settings")?,
+        pythonpath: read.paths("pythonpath")?,
+        virtualenv: read.path("virtualenv")?,
+        script_name: read.text("scriptname")?,
+        request_buffer: read.count("requestbuffer")?.unwrap_or_default(),
+        max_body: read.number("maxbody")?.filter(|size| *size > 0),
+        max_params: read.count("maxparams")?.unwrap_or_default(),
+        stop_timeout: read.time("stoptimeout")?.unwrap_or_default(),
+        idle_timeout: read.time("idletimeout")?.unwrap_or_default(),
+        preload: read.flag("preload")?.unwrap_or_default(),
+        http: read.address("http")?,
+        statics: read.mounts("static")?,
+        warnings,
+    };
+    settle_spare(&mut config, settings.last("minspare").is_some());
+    warn_of_idle_options(&mut config);
+    Ok(config)
+}
+
+/// Refuses by name the other protocols that `runfcgi` knew.
+fn check_protocol(settings: &Settings) -> Result<(), UsageError> {
+    let Some(setting) = settings.last("protocol") else { return Ok(()) };
+    let name = setting.value.to_string_lossy().trim().to_ascii_lowercase();
+    if ["scgi", "ajp"].contains(&name.as_str()) {
+        return Err(UsageError::Protocol(name));
+    }
+    setting.read("protocol", Path::new("/")).map(drop)
+}
+
+/// Brings the three numbers into an order that can be kept.
+fn settle_spare(config: &mut Config, typed: bool) {
+    if config.min_spare > config.max_spare {
+        // Who types `maxspare=1` alone has said nothing wrong.
+        if typed {
+            config.warnings.push(format!(
+                "`minspare={}` is more than `maxspare={}` and is lowered to it",
+                config.min_spare, config.max_spare
+            ));
+        }
+        config.min_spare = config.max_spare;
+    }
+    config.max_children = config.max_children.max(config.max_spare);
+}
+
+/// Warns of options that do nothing because another one is missing.
+fn warn_of_idle_options(config: &mut Config) {
+    let mut idle = |option: &str, needed: &str| {
+        config.warnings.push(format!("`{option}` does nothing without `{needed}`"));
+    };
+    if config.http.is_none() && !config.statics.is_empty() {
+        idle("static", "http");
+    }
+    if config.socket_mode.is_some()
+        && matches!(config.listen, super::Listen::Tcp { .. } | super::Listen::Fd(_))
+    {
+        idle("socketmode", "socket");
+    }
+}
+
+/// Typed access to settings; an option that was not set has its preset.
+struct Reader<'a> {
+    settings: &'a Settings,
+    start_dir: &'a Path,
+}
+
+impl Reader<'_> {
+    fn value(&self, name: &str) -> Result<Option<Value>, UsageError> {
+        if let Some(setting) = self.settings.last(name) {
+            return setting.read(name, self.start_dir).map(Some);
+        }
+        let Some((Preset::Value(preset), option)) = find(name).map(|option| (option.preset, option)) else {
+            return Ok(None);
+        };
+        Ok(option.value.read(preset.as_ref(), self.start_dir).ok())
+    }
+
+    /// All values of an option that may be repeated.
+    fn values(&self, name: &str) -> Result<Vec<Value>, UsageError> {
+        self.settings.all(name).iter().map(|setting| setting.read(name, self.start_dir)).collect()
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>, UsageError> {
+        Ok(self.value(name)?.and_then(|value| if let Value::Flag(flag) = value { Some(flag) } else { None }))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, UsageError> {
+        Ok(self
+            .value(name)?
+            .and_then(|value| if let Value::Number(number) = value { Some(number) } else { None }))
+    }
+
+    fn count(&self, name: &str) -> Result<Option<usize>, UsageError> {
+        Ok(self.number(name)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX)))
+    }
+
+    fn mode(&self, name: &str) -> Result<Option<u32>, UsageError> {
+        Ok(self.number(name)?.and_then(|number| u32::try_from(number).ok()))
+    }
+
+    fn time(&self, name: &str) -> Result<Option<Duration>, UsageError> {
+        Ok(self.value(name)?.and_then(|value| if let Value::Time(time) = value { Some(time) } else { None }))
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, UsageError> {
+        Ok(self.value(name)?.and_then(|value| if let Value::Text(text) = value { Some(text) } else { None }))
+    }
+
+    fn choice<T: Copy>(&self, name: &str, meanings: &[(&str, T)]) -> Result<Option<T>, UsageError> {
+        let word = self.text(name)?;
+        Ok(meanings.iter().find(|(known, _)| word.as_deref() == Some(known)).map(|(_, meaning)| *meaning))
+    }
+
+    fn path(&self, name: &str) -> Result<Option<PathBuf>, UsageError> {
+        Ok(self.value(name)?.and_then(|value| if let Value::Path(path) = value { Some(path) } else { None }))
+    }
+
+    fn paths(&self, name: &str) -> Result<Vec<PathBuf>, UsageError> {
+        let lists = self.values(name)?.into_iter().map(|value| match value {
+            Value::Paths(paths) => paths,
+            _ => Vec::new(),
+        });
+        Ok(lists.flatten().collect())
+    }
+
+    fn address(&self, name: &str) -> Result<Option<HttpAddress>, UsageError> {
+        Ok(self.value(name)?.and_then(|value| match value {
+            Value::Address { host, port } => Some(HttpAddress { host, port }),
+            _ => None,
+        }))
+    }
+
+    fn mounts(&self, name: &str) -> Result<Vec<StaticMount>, UsageError> {
+        let mounts = self.values(name)?.into_iter().filter_map(|value| match value {
+            Value::Mount { url, dir } => Some(StaticMount { url, dir }),
+            _ => None,
+        });
+        Ok(mounts.collect())
+    }
+}
+
+const METHODS: &[(&str, Method)] = &[("prefork", Method::Prefork), ("threaded", Method::Threaded)];
+
+const ACCESS_FORMATS: &[(&str, AccessFormat)] =
+    &[("combined", AccessFormat::Combined), ("json", AccessFormat::Json)];
+
+const LOG_LEVELS: &[(&str, LogLevel)] = &[
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];

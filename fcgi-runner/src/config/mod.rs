@@ -1,0 +1,169 @@
+//! What was typed, checked and put together: the [`Config`] everything else works by.
+//!
+//! In come the [`settings::Settings`] of the file, the environment and the command line; out goes one [`Config`] with
+//! absolute paths and no contradiction, or a [`crate::options::UsageError`]. Nothing is opened but the configuration
+//! file, and what depends on the process (which descriptor 0 is, whether a daemon is wanted) is left to the start.
+
+pub mod build;
+pub mod environment;
+pub mod file;
+mod listen;
+pub mod settings;
+
+use std::{path::PathBuf, time::Duration};
+
+/// Everything the operator has decided.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// Processes or threads; `None` if not said: prefork, or one thread on descriptor 0.
+    pub method: Option<Method>,
+    /// More workers are started below this many idle ones; never above `max_spare`.
+    pub min_spare: usize,
+    /// Workers at the start, and the most that stay idle; at least 1.
+    pub max_spare: usize,
+    /// The most workers; never below `max_spare`.
+    pub max_children: usize,
+    /// Application threads in each worker; `None` if not said.
+    pub threads: Option<usize>,
+    /// Requests after which a worker is replaced; 0 is never.
+    pub max_requests: u64,
+    /// Whether to go to the background; `None` if not said.
+    pub daemonize: Option<bool>,
+    /// Where to write the process id.
+    pub pidfile: Option<PathBuf>,
+    /// The directory to change to; `None` if not said.
+    pub workdir: Option<PathBuf>,
+    /// The directory of the start, from which relative paths were taken, and which is on `sys.path`.
+    pub start_dir: PathBuf,
+    /// Where standard output goes.
+    pub outlog: Option<PathBuf>,
+    /// Where standard error goes.
+    pub errlog: Option<PathBuf>,
+    /// Where a line per request goes.
+    pub accesslog: Option<PathBuf>,
+    /// The form of that line.
+    pub access_format: AccessFormat,
+    /// How much is told in the error log.
+    pub loglevel: LogLevel,
+    /// Permission bits that new files do not get, up to 0777.
+    pub umask: u32,
+    /// Permission bits of the Unix socket, up to 0777; `None` is by umask.
+    pub socket_mode: Option<u32>,
+    /// Whether visitors see tracebacks.
+    pub debug: bool,
+    /// The application as typed: `module`, `module:callable`, `module:factory()` or a path that ends in `.py`.
+    pub app: Option<String>,
+    /// The module for `DJANGO_SETTINGS_MODULE`.
+    pub settings: Option<String>,
+    /// Additions to `sys.path`.
+    pub pythonpath: Vec<PathBuf>,
+    /// The virtual environment.
+    pub virtualenv: Option<PathBuf>,
+    /// The mount: `None` as sent, `Some("")` the root, else it begins with a slash and ends without one.
+    pub script_name: Option<String>,
+    /// Bytes of a body that are taken in before the application is called.
+    pub request_buffer: usize,
+    /// The largest body in bytes.
+    pub max_body: Option<u64>,
+    /// The most bytes of parameters in a request.
+    pub max_params: usize,
+    /// How long running requests may take at a stop.
+    pub stop_timeout: Duration,
+    /// How long an idle connection may stay.
+    pub idle_timeout: Duration,
+    /// Whether the application is imported before the workers are forked.
+    pub preload: bool,
+    /// Where the preview front listens.
+    pub http: Option<HttpAddress>,
+    /// Directories of files that the preview front serves.
+    pub statics: Vec<StaticMount>,
+    /// What is odd but no error, to be logged, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Listen {
+    /// Nothing was said: decided at the start by descriptor 0, `LISTEN_FDS` and the CGI variables.
+    Auto,
+    /// A TCP address.
+    Tcp {
+        /// A name or an address, without brackets.
+        host: String,
+        /// 0 lets the system choose.
+        port: u16,
+    },
+    /// A Unix socket at this absolute path, which fits into a socket address.
+    Unix(PathBuf),
+    /// An inherited descriptor.
+    Fd(i32),
+}
+
+/// How requests are served side by side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Method {
+    /// By several processes.
+    Prefork,
+    /// By several threads of one process.
+    Threaded,
+}
+
+/// The form of the access log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AccessFormat {
+    /// Apache's combined format, with the duration added.
+    Combined,
+    /// One JSON object per line.
+    Json,
+}
+
+/// How much is told in the error log.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum LogLevel {
+    /// The operator must act.
+    Error,
+    /// A web server or the application misbehaves.
+    Warn,
+    /// What starts and stops.
+    Info,
+    /// Each request.
+    Debug,
+    /// Each record.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word for it: `info`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Where the preview front listens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HttpAddress {
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// 0 lets the system choose.
+    pub port: u16,
+}
+
+/// A directory of files that the preview front serves.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StaticMount {
+    /// Begins and ends with a slash.
+    pub url: String,
+    /// Absolute; it need not be there yet.
+    pub dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests;
