@@ -92,7 +92,6 @@ fn merge(typed: Settings, variables: Settings, start_dir: &Path) -> Result<Setti
     };
     settings.overlay(variables);
     settings.overlay(typed);
-    settings.remove("config");
     Ok(settings)
 }
 

@@ -153,7 +153,8 @@ fn help_is_printed_however_it_is_asked_for() {
     for option in OPTIONS {
         assert!(help.contains(&format!("--{}=<{}>", option.name, option.value_name)), "{}", option.name);
         if let Preset::Value(preset) = option.preset {
-            let entry = &help[help.find(&format!("--{}=", option.name)).unwrap()..];
+            let entry = &help[help.find(&format!("--{}=", option.name)).unwrap() + 2..];
+            let entry = &entry[..entry.find("\n      --").unwrap()];
             assert!(entry.contains(&format!("[{preset}]")), "{}", option.name);
         }
     }
@@ -195,6 +196,18 @@ fn the_words_of_a_python_caller_are_understood() {
     assert_eq!(config.daemonize, Some(false));
     assert_eq!(config.settings.as_deref(), Some("mysite.settings"));
     assert_eq!(config.pythonpath, [Path::new("/x")]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_words_whatever_make_it_panic(
+        words in proptest::collection::vec("(--?)?(socket|debug|man|port|static|[a-z:./-]{0,5})?(=[a-z/=.-]{0,5})?", 0..5),
+    ) {
+        let words: Vec<OsString> = words.iter().map(Into::into).collect();
+        if let Err(error) = parse(&words, &[], Path::new("/start")) {
+            proptest::prop_assert_eq!(error.report().lines().count(), 2);
+        }
+    }
 }
 
 #[test]

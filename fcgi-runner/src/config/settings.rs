@@ -36,11 +36,6 @@ impl Settings {
         self.values.extend(stronger.values);
     }
 
-    /// Takes an option out.
-    pub fn remove(&mut self, name: &str) {
-        self.values.remove(name);
-    }
-
     /// All values of an option.
     pub fn all(&self, name: &str) -> &[Setting] {
         self.values.get(name).map_or(&[], Vec::as_slice)

@@ -8,8 +8,8 @@ use std::{fmt, io, path::PathBuf};
 use super::{OptionSpec, VARIABLE_PREFIX, ValueKind};
 use crate::exit::ExitStatus;
 
-/// Where a value was given. The greater one wins.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// Where a value was given.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Origin {
     /// In the configuration file, at this line.
     File {
@@ -25,7 +25,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The place among file, environment and command line, the winner last.
+    /// The strength among file, environment and command line: the greater one wins.
     pub const fn rank(&self) -> u8 {
         match self {
             Self::File { .. } => 0,
