@@ -6,6 +6,8 @@
 //!
 //! Source: RFC 3875 section 6.3, PEP 3333 "The `start_response()` Callable", RFC 9110 sections 5 and 15.
 
+use super::environ::ContentLength;
+
 /// What is wrong with a status, a header or a head.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -25,6 +27,9 @@ pub enum HeadError {
     /// The header is about the connection to the client, which belongs to the web server.
     #[error("header `{0}` is hop-by-hop and belongs to the web server")]
     HopByHop(String),
+    /// The value of `Content-Length` is not a number that fits into `i64`.
+    #[error("`{0}` is no length for `Content-Length`")]
+    ContentLength(String),
     /// `Status` was given as a header.
     #[error("`Status` cannot be a header, the status is the first argument of `start_response`")]
     StatusHeader,
@@ -97,6 +102,18 @@ pub fn check_header_name(name: &[u8]) -> Result<(), HeadError> {
 /// [`HeadError::Value`], which shows the value.
 pub fn check_header_value(value: &[u8]) -> Result<(), HeadError> {
     if is_header_value(value) { Ok(()) } else { Err(HeadError::Value(shown(value))) }
+}
+
+/// Reads the `Content-Length` of an answer: digits, with blanks around them allowed.
+///
+/// # Errors
+///
+/// [`HeadError::ContentLength`]; a web server would refuse the answer, or cut it at the wrong place.
+pub fn parse_content_length(value: &[u8]) -> Result<u64, HeadError> {
+    match ContentLength::parse(value.trim_ascii()) {
+        ContentLength::Known(length) => Ok(length),
+        ContentLength::Unknown | ContentLength::Invalid => Err(HeadError::ContentLength(shown(value))),
+    }
 }
 
 /// Whether a header belongs to one connection only, by the list of `wsgiref.util.is_hop_by_hop`.

@@ -2,7 +2,7 @@
 
 use super::{
     HeadError, Status, body_allowed, check_header, check_header_name, check_header_value, is_hop_by_hop,
-    parse_status, reason_phrase, write_head, write_header,
+    parse_content_length, parse_status, reason_phrase, write_head, write_header,
 };
 
 #[test]
@@ -91,6 +91,18 @@ fn headers_of_the_connection_are_refused() {
         assert_eq!(check_header(name.as_bytes(), b"x"), Ok(()));
     }
     assert_eq!(check_header(b"STATUS", b"200 OK"), Err(HeadError::StatusHeader));
+}
+
+#[test]
+fn the_length_of_an_answer_is_a_number() {
+    for (text, length) in
+        [("0", 0), ("12", 12), (" 12 ", 12), ("9223372036854775807", 9_223_372_036_854_775_807)]
+    {
+        assert_eq!(parse_content_length(text.as_bytes()), Ok(length), "{text:?}");
+    }
+    for text in ["", " ", "-1", "+1", "1, 1", "0x1", "1.0", "9223372036854775808"] {
+        assert_eq!(parse_content_length(text.as_bytes()), Err(HeadError::ContentLength(text.to_owned())));
+    }
 }
 
 #[test]
