@@ -217,25 +217,17 @@ fn cow_up_to(path: Cow<'_, [u8]>, length: usize) -> Cow<'_, [u8]> {
     }
 }
 
-/// Puts the slash between the two parts where PEP 3333 wants it: at the start of `PATH_INFO`.
+/// Puts the slash between the two parts where PEP 3333 wants it: at the start of `PATH_INFO`, and only there.
 fn settle<'a>(script_name: Cow<'a, [u8]>, path_info: Cow<'a, [u8]>) -> Split<'a> {
-    if path_info.starts_with(b"/") {
-        let root = *script_name == *b"/";
-        return (if root { Cow::Borrowed(b"") } else { script_name }, path_info);
+    let slashes = script_name.iter().rev().take_while(|byte| **byte == b'/').count();
+    let length = script_name.len() - slashes;
+    match path_info.first() {
+        Some(b'/') if length == 0 => (Cow::Borrowed(b""), path_info),
+        None if slashes > 0 || length == 0 => (cow_up_to(script_name, length), Cow::Borrowed(b"/")),
+        Some(b'/') | None => (script_name, path_info),
+        Some(_) if slashes > 0 => (cow_up_to(script_name, length), Cow::Owned([b"/", &*path_info].concat())),
+        Some(_) => (script_name, path_info),
     }
-    if script_name.is_empty() && path_info.is_empty() {
-        return (script_name, Cow::Borrowed(b"/"));
-    }
-    if !script_name.ends_with(b"/") {
-        return (script_name, path_info);
-    }
-    let shorter = script_name.len() - 1;
-    let path_info = if path_info.is_empty() {
-        Cow::Borrowed(b"/".as_slice())
-    } else {
-        Cow::Owned([b"/", &*path_info].concat())
-    };
-    (cow_up_to(script_name, shorter), path_info)
 }
 
 /// Endings by which a script's file name in `SCRIPT_NAME` is known.

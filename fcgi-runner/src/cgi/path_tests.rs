@@ -201,6 +201,8 @@ const ROWS: &[Row] = &[
     row("OPTIONS *", None, ["", "-", "*"], &[], ["", "/"]),
     row("slash in SCRIPT_NAME", None, ["/", "foo", "/foo"], &[], ["", "/foo"]),
     row("slash in both", None, ["/", "/foo", "/foo"], &[], ["", "/foo"]),
+    row("slashes alone", None, ["//", "-", "-"], &[], ["", "/"]),
+    row("slashes in a rewritten URL", None, ["/m.fcgi", "-", "//"], &[("REDIRECT_URL", "//")], ["", "/"]),
     row("slash at the end", None, ["/app/", "x", "/app/x"], &[], ["/app", "/x"]),
     row("prefix itself", APP, ["", "/app", "/app"], &[], ["/app", ""]),
     row("prefix inside SCRIPT_NAME and PATH_INFO", APP, ["/app/x", "/y", "/app/x/y"], &[], ["/app", "/x/y"]),
