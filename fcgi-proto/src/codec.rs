@@ -15,7 +15,8 @@ use crate::error::{ProtocolError, UsageError};
 /// use fcgi_proto::{Record, RecordCodec, RecordType};
 /// use tokio_util::codec::{Decoder, Encoder};
 ///
-/// let record = Record { record_type: RecordType::STDIN, request_id: 1, content: Bytes::from_static(b"hello") };
+/// let content = Bytes::from_static(b"hello");
+/// let record = Record { record_type: RecordType::STDIN, request_id: 1, content };
 /// let mut bytes = BytesMut::new();
 /// RecordCodec::default().encode(record.clone(), &mut bytes)?;
 /// assert_eq!(&bytes[..], b"\x01\x05\0\x01\0\x05\x03\0hello\0\0\0");

@@ -34,7 +34,8 @@ pub struct Record {
 ///
 /// input.extend_from_slice(b"lo\0\0\0");
 /// let content = Bytes::from_static(b"hello");
-/// assert_eq!(decoder.decode(&mut input)?, Some(Record { record_type: RecordType::STDIN, request_id: 1, content }));
+/// let record = Record { record_type: RecordType::STDIN, request_id: 1, content };
+/// assert_eq!(decoder.decode(&mut input)?, Some(record));
 /// assert!(input.is_empty() && !decoder.is_mid_record());
 /// # Ok::<(), fcgi_proto::ProtocolError>(())
 /// ```

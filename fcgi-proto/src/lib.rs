@@ -23,7 +23,7 @@
 //! | an application | [`server::Connection`] |
 //! | a web server, a test client, a monitoring probe | [`client::Connection`] |
 //! | writing answers straight to a socket | [`encode`] |
-//! | single records | [`RecordDecoder`], [`encode::encode_record`], and `RecordCodec` with the feature `codec` |
+//! | single records | [`RecordDecoder`], [`encode::encode_record`]; `RecordCodec` (feature `codec`) |
 //! | the pairs of PARAMS | [`Params`] |
 //!
 //! Whatever a peer sends is bounded by [`Limits`] before memory is spent on it, and never causes a panic.
@@ -105,3 +105,8 @@ pub use limits::Limits;
 pub use params::{Pairs, Params, encode_pair};
 pub use table::RequestKey;
 pub use values::{FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS, ReportedValues, ServerValues};
+
+/// The example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

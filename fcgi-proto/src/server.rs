@@ -260,7 +260,7 @@ impl Connection {
         let request = self.requests.remove(key)?;
         self.fate.closing |= request.closes_connection();
         let close = self.should_close();
-        Ok(match request.open.is_empty() || self.fate.eof {
+        Ok(match request.open.is_empty() {
             true if close => Disposition::Close,
             true => Disposition::Keep,
             false => Disposition::Drain { close },

@@ -1,5 +1,5 @@
-//! What the tests of this crate share. Records are put together by hand here, so that a mistake of the encoder cannot
-//! cancel itself.
+//! What the tests of this crate share. Records are put together by hand here, so that a mistake of the
+//! encoder cannot cancel itself.
 
 use bytes::BytesMut;
 use fcgi_proto::{Limits, Params, ProtocolError, client, server};
@@ -132,4 +132,31 @@ pub(crate) fn client_events(connection: &mut client::Connection) -> Vec<String> 
         other => panic!("an event without a text: {other:?}"),
     };
     std::iter::from_fn(|| connection.poll_event()).map(describe).collect()
+}
+
+/// What is told of [`whole_request`].
+pub(crate) const REQUEST_1: [&str; 2] = ["request 1 RESPONDER keep=true A=b;", "stdin-end 1"];
+
+/// A connection as it was accepted.
+pub(crate) fn fresh() -> server::Connection {
+    server(Limits::default())
+}
+
+/// A connection with request 1 active, whole, and announced.
+pub(crate) fn serving(limits: Limits) -> (server::Connection, server::RequestKey) {
+    let mut connection = server(limits);
+    feed(&mut connection, &whole_request(1)).unwrap();
+    let (keys, told) = keys(&mut connection);
+    assert_eq!(told, REQUEST_1);
+    (connection, keys[0])
+}
+
+/// `UNKNOWN_TYPE`.
+pub(crate) fn unknown_type(record_type: u8) -> Vec<u8> {
+    record(11, 0, &[record_type, 0, 0, 0, 0, 0, 0, 0])
+}
+
+/// The empty STDOUT record.
+pub(crate) fn stdout_end(id: u16) -> Vec<u8> {
+    record(STDOUT, id, b"")
 }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test itself does")]
 
 mod common;
-mod hostile;
+mod hostile_client;
+mod hostile_connection;
+mod hostile_request;
 mod inverse;
 mod random;
 mod splits;

@@ -129,7 +129,9 @@ proptest! {
     }
 
     #[test]
-    fn bytes_to_an_application(pieces in vec((vec(prop_oneof![0..12_u8, any::<u8>()], 0..40), any_action()), 0..20)) {
+    fn bytes_to_an_application(
+        pieces in vec((vec(prop_oneof![0..12_u8, any::<u8>()], 0..40), any_action()), 0..20),
+    ) {
         converse(&pieces);
     }
 
