@@ -1,0 +1,211 @@
+//! The answer of an application, checked and sent.
+//!
+//! Status and headers are held until there is a body, so that they can be replaced by an error; they leave together with the
+//! first piece. What HTTP forbids does not leave at all: a body for HEAD, 1xx, 204 and 304, bytes beyond Content-Length.
+//! Sources: PEP 3333 "The `start_response()` Callable", RFC 3875 §6.
+
+use std::sync::Arc;
+
+use super::{Blocker, LinkGone, Request};
+use crate::cgi::head::{self, HeadError};
+use crate::cgi::page;
+
+/// A piece of a body.
+pub type Part<'a> = &'a [u8];
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Answer {
+    request: Arc<Request>,
+    head: Option<Head>,
+    sent: bool,
+    /// Body bytes handed in so far.
+    written: u64,
+    cut_short: bool,
+}
+
+#[derive(Debug)]
+struct Head {
+    /// The lines that leave, without the blank one at the end.
+    lines: Vec<u8>,
+    code: u16,
+    declared: Option<u64>,
+    body_allowed: bool,
+}
+
+/// Why a piece of an answer was not sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The peer is gone.
+    #[error(transparent)]
+    Gone(#[from] LinkGone),
+    /// The application gives a body without having said its status.
+    #[error("the application gave a body before it called start_response")]
+    NotStarted,
+    /// The application ended with fewer bytes than it announced.
+    #[error("the application announced {declared} bytes of body and gave {written}")]
+    TooShort { declared: u64, written: u64 },
+}
+
+impl Answer {
+    /// Begins with nothing said.
+    pub fn new(request: Arc<Request>) -> Self {
+        Self { request, head: None, sent: false, written: 0, cut_short: false }
+    }
+
+    /// Takes status and headers; a second call replaces what was not sent yet.
+    ///
+    /// # Errors
+    /// When one of them is not allowed in an HTTP answer; nothing is changed then.
+    pub fn start<'h>(
+        &mut self,
+        status: &[u8],
+        headers: impl IntoIterator<Item = (&'h [u8], &'h [u8])>,
+    ) -> Result<(), HeadError> {
+        let code = head::parse_status(status)?.code;
+        let mut lines = Vec::with_capacity(USUAL_HEAD);
+        put_line(&mut lines, b"Status", status);
+        let mut declared = None;
+        for (name, value) in headers {
+            head::check_header(name, value)?;
+            if name.eq_ignore_ascii_case(b"content-length") {
+                declared = Some(head::parse_content_length(value)?);
+            }
+            put_line(&mut lines, name, value);
+        }
+        let method = self.request.params().get(b"REQUEST_METHOD").unwrap_or(b"GET");
+        let body_allowed = head::body_allowed(method, code);
+        self.head = Some(Head { lines, code, declared, body_allowed });
+        Ok(())
+    }
+
+    /// Sends a piece of the body, with the head before it if that was not sent. Empty pieces send nothing.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub fn write(&mut self, part: Part<'_>, blocker: &dyn Blocker) -> Result<(), AnswerError> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        self.send(&[part], false, blocker)
+    }
+
+    /// Sends the last pieces and ends the request. When nothing was sent before, these are the whole body, and its length is
+    /// announced if the application has not done so and `whole` says that it may be.
+    ///
+    /// # Errors
+    /// See [`AnswerError`]; after [`AnswerError::TooShort`] the request was ended as not whole.
+    pub fn finish(
+        &mut self,
+        parts: &[Part<'_>],
+        whole: bool,
+        blocker: &dyn Blocker,
+    ) -> Result<(), AnswerError> {
+        let total: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
+        if whole && !self.sent && head.declared.is_none() && head.body_allowed {
+            put_line(&mut head.lines, b"Content-Length", total.to_string().as_bytes());
+            head.declared = Some(total);
+        }
+        let written = self.written + total;
+        if let Some(declared) = head.declared.filter(|declared| head.body_allowed && written < *declared) {
+            self.send(parts, false, blocker)?;
+            self.cut(blocker);
+            return Err(AnswerError::TooShort { declared, written });
+        }
+        self.send(parts, true, blocker)?;
+        Ok(())
+    }
+
+    /// Answers with an error page if nothing was sent yet, and otherwise ends the request as not whole.
+    pub fn fail(&mut self, code: u16, page: &[u8], blocker: &dyn Blocker) {
+        if self.sent {
+            self.cut(blocker);
+            return;
+        }
+        self.sent = true;
+        self.request.note_status(code);
+        let body = page.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| page.len() - at - 4);
+        self.request.note_sent(body as u64);
+        let _ = self.request.link().stdout(self.request.key(), &[page], true, blocker);
+    }
+
+    /// Ends the request so that the peer can see that the answer is not whole.
+    pub fn cut(&mut self, blocker: &dyn Blocker) {
+        self.request.link().cut(self.request.key(), blocker);
+    }
+
+    /// Whether status and headers have left.
+    pub fn is_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Whether the application has said status and headers.
+    pub fn is_started(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// Whether a body would be thrown away: for HEAD and for statuses that have none.
+    pub fn discards_body(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| !head.body_allowed)
+    }
+
+    /// Whether all announced bytes were handed in.
+    pub fn is_complete(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.declared.is_some_and(|declared| self.written >= declared))
+    }
+
+    /// Whether bytes beyond the announced length were thrown away.
+    pub fn was_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
+    fn send(&mut self, parts: &[Part<'_>], last: bool, blocker: &dyn Blocker) -> Result<(), AnswerError> {
+        let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
+        let mut pieces: Vec<Part<'_>> = Vec::with_capacity(parts.len() + 1);
+        if !self.sent {
+            head.lines.extend_from_slice(b"\r\n");
+            self.request.note_status(head.code);
+            pieces.push(&head.lines);
+        }
+        let mut room = if head.body_allowed {
+            head.declared.map_or(u64::MAX, |declared| declared.saturating_sub(self.written))
+        } else {
+            0
+        };
+        let mut taken = 0;
+        for part in parts {
+            self.written += part.len() as u64;
+            let fits = usize::try_from(room).unwrap_or(usize::MAX).min(part.len());
+            self.cut_short |= head.body_allowed && fits < part.len();
+            room -= fits as u64;
+            taken += fits as u64;
+            if fits > 0 {
+                pieces.push(&part[..fits]);
+            }
+        }
+        self.request.note_sent(taken);
+        self.sent = true;
+        if pieces.is_empty() && !last {
+            return Ok(());
+        }
+        Ok(self.request.link().stdout(self.request.key(), &pieces, last, blocker)?)
+    }
+}
+
+fn put_line(lines: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    lines.extend_from_slice(name);
+    lines.extend_from_slice(b": ");
+    lines.extend_from_slice(value);
+    lines.extend_from_slice(b"\r\n");
+}
+
+/// Answers a request with a small page; for refusals and troubles of the server itself.
+pub fn answer_with_page(request: &Arc<Request>, code: u16, title: &str, text: &str, blocker: &dyn Blocker) {
+    let page = page::error_page(code, title, text);
+    Answer::new(request.clone()).fail(code, &page, blocker);
+}
+
+/// Room for the head of most answers, in bytes.
+const USUAL_HEAD: usize = 512;

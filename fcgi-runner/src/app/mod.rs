@@ -1,0 +1,104 @@
+//! The seam between sockets and applications.
+//!
+//! A worker knows requests and bytes, an application knows what to answer; they meet in the traits of this room. What comes
+//! in is a [`Request`] whose parameters are whole; what goes out are records on the connection it came from. Nothing here
+//! knows Python, and nothing here knows `epoll`.
+
+mod answer;
+mod body;
+pub mod echo;
+mod reader;
+mod request;
+
+pub use answer::{Answer, AnswerError, Part, answer_with_page};
+pub use body::{Body, Taken};
+pub use reader::BodyReader;
+pub use request::{Finished, Link, LinkGone, Request, RequestParts};
+
+use std::sync::Arc;
+
+use crate::os::fork::ForkHooks;
+
+/// Something that answers requests.
+pub trait Application: Send + Sync {
+    /// Answers one request, in the thread that calls. When it returns, the request has been ended in every case.
+    fn serve(&self, request: &Arc<Request>);
+}
+
+/// How a thread waits: an interpreter lock that it holds is let go of for that time.
+///
+/// What is run by [`Blocker::block`] must not touch the interpreter.
+pub trait Blocker {
+    /// Runs something that may wait.
+    fn block(&self, wait: &mut dyn FnMut());
+}
+
+/// Waits without further ado: for threads that hold no lock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlainBlocker;
+
+impl Blocker for PlainBlocker {
+    fn block(&self, wait: &mut dyn FnMut()) {
+        wait();
+    }
+}
+
+/// Where applications come from: the interpreter, as the rest of the house sees it.
+pub trait Host: ForkHooks + Send + Sync {
+    /// Imports the application into this process.
+    ///
+    /// # Errors
+    /// The text for the operator, with the traceback.
+    fn load(&self) -> Result<Arc<dyn Application>, LoadError>;
+
+    /// Imports the application before the first fork, for all workers.
+    ///
+    /// # Errors
+    /// As for [`Host::load`], and when it has started threads, which would not live in the workers.
+    fn preload(&self) -> Result<(), LoadError> {
+        Ok(())
+    }
+
+    /// An application that says that the real one cannot be imported; for processes that a web server has started, and would
+    /// only start again and again.
+    fn substitute(&self) -> Option<Arc<dyn Application>> {
+        None
+    }
+
+    /// Runs `body` as an application thread: attached to the interpreter, if there is one, for its whole life.
+    fn run_thread(&self, body: &mut dyn FnMut(&dyn Blocker));
+
+    /// Lets the application's own clean-up run (`atexit`) before the process ends.
+    fn shut_down(&self) {}
+
+    /// Tells the application how many processes and threads it is served by.
+    fn set_process_model(&self, _model: ProcessModel) {}
+
+    /// Whether a new worker would serve the same code as the old ones: it was imported before the fork.
+    fn is_preloaded(&self) -> bool {
+        false
+    }
+
+    /// Whether the application belongs to the program that called us, so that only that program can load it anew.
+    fn is_given(&self) -> bool {
+        false
+    }
+}
+
+/// What `wsgi.multithread`, `wsgi.multiprocess` and `wsgi.run_once` are to say.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ProcessModel {
+    pub multithread: bool,
+    pub multiprocess: bool,
+    pub run_once: bool,
+}
+
+/// The application cannot be imported.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct LoadError {
+    /// One line of cause, then the traceback.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,188 @@
+//! One request: its parameters, its body, and the connection that its answer goes to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fcgi_proto::{Params, RequestKey, Role};
+
+use super::{Blocker, Body};
+use crate::cgi::environ::ContentLength;
+
+/// The connection of a request, as an application sees it. All calls may come from any thread.
+pub trait Link: Send + Sync {
+    /// Sends STDOUT content, given in parts that together are one piece; with `last` the streams are closed and the request
+    /// is ended in the same write. An empty piece sends no record of its own.
+    ///
+    /// # Errors
+    /// When the peer is gone, or the request is ended already.
+    fn stdout(
+        &self,
+        key: RequestKey,
+        parts: &[&[u8]],
+        last: bool,
+        blocker: &dyn Blocker,
+    ) -> Result<(), LinkGone>;
+
+    /// Sends text on STDERR; a peer that is gone hears nothing.
+    fn stderr(&self, key: RequestKey, text: &[u8], blocker: &dyn Blocker);
+
+    /// Ends the request so that the peer notices that the answer is not whole.
+    fn cut(&self, key: RequestKey, blocker: &dyn Blocker);
+
+    /// Waits until more of the body has arrived, or it is certain that nothing will.
+    fn wait_for_input(&self, request: &Request, blocker: &dyn Blocker);
+
+    /// Who is at the other end, for the log.
+    fn peer(&self) -> String;
+}
+
+/// The peer is gone: nothing that is sent arrives any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the web server has closed the connection")]
+pub struct LinkGone;
+
+/// What a request is made of.
+pub struct RequestParts {
+    pub key: RequestKey,
+    pub role: Role,
+    pub params: Params,
+    pub link: Arc<dyn Link>,
+}
+
+/// A request whose parameters are whole.
+pub struct Request {
+    key: RequestKey,
+    role: Role,
+    params: Params,
+    link: Arc<dyn Link>,
+    announced: ContentLength,
+    body: Body,
+    arrived: Instant,
+    aborted: AtomicBool,
+    ended: AtomicBool,
+    status: AtomicU16,
+    sent: AtomicU64,
+}
+
+/// What is known of a request when it is over; for the access log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Finished {
+    /// Status that was sent; 0 when none was.
+    pub status: u16,
+    /// Bytes of the answer's body.
+    pub body_bytes: u64,
+    /// Time since the parameters were whole.
+    pub duration: Duration,
+}
+
+impl Request {
+    /// Puts a request together.
+    pub fn new(parts: RequestParts) -> Self {
+        let RequestParts { key, role, params, link } = parts;
+        let announced = params
+            .iter()
+            .filter(|(name, _)| *name == b"CONTENT_LENGTH")
+            .fold(ContentLength::Unknown, |length, (_, value)| length.and(ContentLength::parse(value)));
+        Self {
+            key,
+            role,
+            params,
+            link,
+            announced,
+            body: Body::default(),
+            arrived: Instant::now(),
+            aborted: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            status: AtomicU16::new(0),
+            sent: AtomicU64::new(0),
+        }
+    }
+
+    /// Marks the request as given up by the web server.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+        self.body.break_off();
+    }
+
+    /// Marks the request as ended; `true` for the first who does.
+    pub fn mark_ended(&self) -> bool {
+        !self.ended.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn note_status(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_sent(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The name of the request on its connection.
+    pub fn key(&self) -> RequestKey {
+        self.key
+    }
+
+    /// What the web server wants: an answer, a verdict, or a filter.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The parameters as sent.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The connection.
+    pub fn link(&self) -> &Arc<dyn Link> {
+        &self.link
+    }
+
+    /// Whether the web server has given the request up.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Acquire)
+    }
+
+    /// Whether the request has been ended.
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// What CONTENT_LENGTH says.
+    pub fn announced_length(&self) -> ContentLength {
+        self.announced
+    }
+
+    /// The body's length: as announced, or as counted where the whole body came without announcement.
+    pub fn content_length(&self) -> Option<u64> {
+        match self.announced {
+            ContentLength::Known(length) => Some(length),
+            _ => Some(self.body.received()).filter(|received| *received > 0 && self.body.is_ended()),
+        }
+    }
+
+    /// Whether the answer must have no body.
+    pub fn is_head(&self) -> bool {
+        self.params.get(b"REQUEST_METHOD") == Some(b"HEAD")
+    }
+
+    /// What became of it.
+    pub fn finished(&self) -> Finished {
+        Finished {
+            status: self.status.load(Ordering::Relaxed),
+            body_bytes: self.sent.load(Ordering::Relaxed),
+            duration: self.arrived.elapsed(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Request").field("key", &self.key).field("role", &self.role).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,12 @@
+//! The binary `fcgi-run`, which embeds its interpreter.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use fcgi_runner::python::PythonHost;
+use fcgi_runner::start::{self, Door};
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    start::main(&words, &Door { host: &PythonHost::new, application_given: false }).into()
+}

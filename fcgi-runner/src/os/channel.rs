@@ -1,0 +1,261 @@
+//! Messages between the master and its workers, and connections handed from one worker to another.
+//!
+//! Both are pairs of `SOCK_SEQPACKET` sockets: a message arrives whole or not at all, and the end of the other process is the
+//! end of the stream. The master reads only what it understands from a worker and trusts nothing else.
+
+#![expect(unsafe_code, reason = "descriptors arrive from the kernel here")]
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg,
+    sendmsg, socketpair,
+};
+
+/// What a worker tells the master.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Report {
+    /// The application is imported, requests are served.
+    Ready,
+    /// The application cannot be imported; the text is for the operator.
+    ImportFailed(String),
+    /// Something else failed before the worker could serve.
+    StartFailed(String),
+    /// The worker takes no more connections and ends by itself.
+    Leaving,
+}
+
+/// What the master tells a worker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// Finish the running requests and leave; siblings stay, so idle connections may be handed to them.
+    Retire,
+    /// Finish the running requests and leave; the whole server stops.
+    Stop,
+    /// Open the log files anew.
+    ReopenLogs,
+}
+
+/// One end of the line between the master and a worker.
+#[derive(Debug)]
+pub struct Line {
+    fd: OwnedFd,
+}
+
+/// What a read on a line came to.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Heard<T> {
+    Message(T),
+    /// Nothing is there now.
+    Silence,
+    /// The other process is gone.
+    Gone,
+}
+
+/// Opens a line: the master's end and the worker's.
+///
+/// # Errors
+/// When the process is out of descriptors.
+pub fn line() -> io::Result<(Line, Line)> {
+    let (left, right) = seqpacket_pair()?;
+    Ok((Line { fd: left }, Line { fd: right }))
+}
+
+impl Line {
+    /// The bare descriptor, for those who only want to know that something was said or that the other end is gone.
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
+    /// Sends a report to the master; a master that is gone hears nothing.
+    pub fn report(&self, report: &Report) {
+        let (kind, text): (u8, &str) = match report {
+            Report::Ready => (b'R', ""),
+            Report::ImportFailed(text) => (b'I', text),
+            Report::StartFailed(text) => (b'F', text),
+            Report::Leaving => (b'L', ""),
+        };
+        let mut cut = text.len().min(MAX_TEXT);
+        while !text.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        self.send(&[IoSlice::new(&[kind]), IoSlice::new(&text.as_bytes()[..cut])]);
+    }
+
+    /// Sends an order to the worker; a worker that is gone needs none.
+    pub fn order(&self, order: Order) {
+        let kind = match order {
+            Order::Retire => b'r',
+            Order::Stop => b's',
+            Order::ReopenLogs => b'l',
+        };
+        self.send(&[IoSlice::new(&[kind])]);
+    }
+
+    /// Reads the next report, on the master's end.
+    pub fn next_report(&self) -> Heard<Report> {
+        self.receive(|message| {
+            let text = || String::from_utf8_lossy(&message[1..]).into_owned();
+            match message[0] {
+                b'R' => Some(Report::Ready),
+                b'I' => Some(Report::ImportFailed(text())),
+                b'F' => Some(Report::StartFailed(text())),
+                b'L' => Some(Report::Leaving),
+                _ => None,
+            }
+        })
+    }
+
+    /// Reads the next order, on the worker's end.
+    pub fn next_order(&self) -> Heard<Order> {
+        self.receive(|message| match message[0] {
+            b'r' => Some(Order::Retire),
+            b's' => Some(Order::Stop),
+            b'l' => Some(Order::ReopenLogs),
+            _ => None,
+        })
+    }
+
+    fn send(&self, parts: &[IoSlice<'_>]) {
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        // A full or closed line belongs to a process that is about to be reaped.
+        let _ = sendmsg::<SockaddrIn>(self.fd.as_raw_fd(), parts, &[], flags, None);
+    }
+
+    fn receive<T>(&self, read: impl Fn(&[u8]) -> Option<T>) -> Heard<T> {
+        let mut buffer = vec![0u8; MAX_TEXT + 1];
+        loop {
+            let mut parts = [IoSliceMut::new(&mut buffer)];
+            let got = recvmsg::<SockaddrIn>(self.fd.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT);
+            match got.map(|message| message.bytes) {
+                Ok(0) => return Heard::Gone,
+                Ok(length) => {
+                    if let Some(message) = read(&buffer[..length]) {
+                        return Heard::Message(message);
+                    }
+                }
+                Err(nix::Error::EINTR) => {}
+                Err(nix::Error::EAGAIN) => return Heard::Silence,
+                Err(_) => return Heard::Gone,
+            }
+        }
+    }
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A queue of idle kept connections that any worker may take: a worker that leaves gives its own away instead of closing
+/// them under the web server's hands.
+#[derive(Debug)]
+pub struct Handoff {
+    give: OwnedFd,
+    take: OwnedFd,
+}
+
+impl Handoff {
+    /// Makes the queue; every process forked afterwards shares it.
+    ///
+    /// # Errors
+    /// When the process is out of descriptors.
+    pub fn new() -> io::Result<Self> {
+        let (give, take) = seqpacket_pair()?;
+        Ok(Self { give, take })
+    }
+
+    /// Puts a connection into the queue; `false` when the queue is full: keep it and try later.
+    pub fn give(&self, connection: BorrowedFd<'_>) -> bool {
+        let fds: [RawFd; 1] = [connection.as_raw_fd()];
+        let control = [ControlMessage::ScmRights(&fds)];
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        sendmsg::<SockaddrIn>(self.give.as_raw_fd(), &[IoSlice::new(b"c")], &control, flags, None).is_ok()
+    }
+
+    /// Takes a connection out of the queue, if one is there.
+    pub fn take(&self) -> Option<OwnedFd> {
+        let mut byte = [0u8; 1];
+        let mut parts = [IoSliceMut::new(&mut byte)];
+        let mut space = nix::cmsg_space!([RawFd; 1]);
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+        let message =
+            recvmsg::<SockaddrIn>(self.take.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
+        let raw = message.cmsgs().ok()?.find_map(|control| match control {
+            ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+            _ => None,
+        })?;
+        // SAFETY: the kernel has just made this descriptor for us.
+        Some(unsafe { OwnedFd::from_raw_fd(raw) })
+    }
+}
+
+impl AsFd for Handoff {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.take.as_fd()
+    }
+}
+
+fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
+}
+
+/// Longest text of a report: a traceback, cut at the end.
+const MAX_TEXT: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn messages_arrive_whole_and_the_end_is_noticed() {
+        let (master, worker) = line().unwrap();
+        assert_eq!(master.next_report(), Heard::Silence);
+        worker.report(&Report::ImportFailed("no module named `x`".into()));
+        worker.report(&Report::Ready);
+        assert_eq!(master.next_report(), Heard::Message(Report::ImportFailed("no module named `x`".into())));
+        assert_eq!(master.next_report(), Heard::Message(Report::Ready));
+        master.order(Order::Retire);
+        master.order(Order::ReopenLogs);
+        assert_eq!(worker.next_order(), Heard::Message(Order::Retire));
+        assert_eq!(worker.next_order(), Heard::Message(Order::ReopenLogs));
+        drop(master);
+        assert_eq!(worker.next_order(), Heard::Gone);
+        worker.report(&Report::Leaving);
+    }
+
+    #[test]
+    fn a_text_too_long_is_cut_between_characters() {
+        let (master, worker) = line().unwrap();
+        worker.report(&Report::ImportFailed("é".repeat(MAX_TEXT)));
+        let Heard::Message(Report::ImportFailed(text)) = master.next_report() else { panic!("no report") };
+        assert_eq!(text, "é".repeat(MAX_TEXT / 2));
+    }
+
+    #[test]
+    fn a_connection_changes_hands() {
+        let handoff = Handoff::new().unwrap();
+        assert!(handoff.take().is_none());
+        let (mut near, far) = UnixStream::pair().unwrap();
+        assert!(handoff.give(far.as_fd()));
+        drop(far);
+        let mut taken = UnixStream::from(handoff.take().unwrap());
+        near.write_all(b"hi").unwrap();
+        drop(near);
+        let mut text = String::new();
+        taken.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hi");
+    }
+
+    #[test]
+    fn a_full_queue_says_so() {
+        let handoff = Handoff::new().unwrap();
+        let (near, _far) = UnixStream::pair().unwrap();
+        let given = (0..100_000).take_while(|_| handoff.give(near.as_fd())).count();
+        assert!(given > 0 && given < 100_000);
+    }
+}

@@ -1,0 +1,95 @@
+//! Going to the background, with a launcher that waits for the verdict.
+//!
+//! The `daemonize` crate forks, makes a session, forks again and redirects the standard descriptors; the pidfile and the
+//! readiness report are ours. The launcher reads the verdict from a pipe and ends with it, so that a failure is seen on the
+//! terminal.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use daemonize::{Daemonize, Outcome, Stdio};
+use nix::fcntl::OFlag;
+
+use super::fork::ForkHooks;
+use super::stdio::{LogFiles, append};
+
+/// Which process this is after [`start`].
+#[derive(Debug)]
+pub enum Role {
+    /// The one the shell waits for: print the text to standard error and end with the status.
+    Launcher { status: u8, text: String },
+    /// The one that goes on in the background.
+    Daemon(Verdict),
+}
+
+/// The daemon's way to tell the launcher how the start went. Dropped without a word, it means failure.
+#[derive(Debug)]
+pub struct Verdict {
+    pipe: File,
+}
+
+impl Verdict {
+    /// Lets the launcher end with `status` after it has printed `text`.
+    pub fn give(mut self, status: u8, text: &str) {
+        let mut message = vec![status];
+        message.extend_from_slice(text.as_bytes());
+        // A launcher that was killed needs no verdict.
+        let _ = self.pipe.write_all(&message);
+    }
+}
+
+/// Goes to the background: the daemon works in `workdir` with the given umask, its output in the log files or nowhere.
+///
+/// # Errors
+/// When the process cannot fork, the folder cannot be entered or a log file cannot be opened.
+pub fn start(workdir: &Path, umask: u32, logs: &LogFiles, hooks: &dyn ForkHooks) -> io::Result<Role> {
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    let stream = |path: Option<&Path>| -> io::Result<Stdio> {
+        path.map_or_else(|| Ok(Stdio::devnull()), |path| Ok(append(path)?.into()))
+    };
+    let daemon = Daemonize::new()
+        .working_directory(workdir)
+        .umask(umask)
+        .stdout(stream(logs.out.as_deref())?)
+        .stderr(stream(logs.err.as_deref())?);
+    hooks.before_fork();
+    match daemon.execute() {
+        Outcome::Parent(forked) => {
+            hooks.after_fork_parent();
+            drop(writer);
+            forked.map_err(io::Error::other)?;
+            Ok(wait_for_verdict(reader))
+        }
+        Outcome::Child(result) => {
+            hooks.after_fork_child();
+            drop(reader);
+            let verdict = Verdict { pipe: File::from(writer) };
+            match result {
+                Ok(_) => Ok(Role::Daemon(verdict)),
+                Err(error) => {
+                    verdict.give(FAILED, &format!("error: the server cannot go to the background: {error}\n"));
+                    super::fork::exit_now(i32::from(FAILED));
+                }
+            }
+        }
+    }
+}
+
+fn wait_for_verdict(reader: OwnedFd) -> Role {
+    let mut message = Vec::new();
+    let read = File::from(reader).read_to_end(&mut message);
+    match (read, message.split_first()) {
+        (Ok(_), Some((status, text))) => {
+            Role::Launcher { status: *status, text: String::from_utf8_lossy(text).into_owned() }
+        }
+        _ => Role::Launcher {
+            status: FAILED,
+            text: "error: the server ended before it could serve\nhint: see `errlog`\n".to_owned(),
+        },
+    }
+}
+
+/// Exit status of a start that failed without a reason of its own.
+const FAILED: u8 = 1;

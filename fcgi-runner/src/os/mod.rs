@@ -1,0 +1,19 @@
+//! System calls, and the few unsafe lines around them.
+//!
+//! Everything here is a thin, typed door to the kernel: sockets, processes, signals, shared memory. It takes
+//! descriptors and paths, gives back owned values, and never decides what the server should do.
+
+pub mod channel;
+pub mod clock;
+pub mod daemon;
+pub mod file;
+pub mod fork;
+pub mod listener;
+pub mod pidfile;
+pub mod poller;
+pub mod process;
+pub mod scoreboard;
+pub mod signals;
+pub mod socket;
+pub mod stdio;
+pub mod wake;

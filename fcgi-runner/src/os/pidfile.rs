@@ -1,0 +1,148 @@
+//! The pidfile: who serves, and the lock that says whether that is still true.
+//!
+//! The file holds the decimal process id and a newline. A lock (`flock`) on it lives exactly as long as its server, so a file
+//! left behind by a server that was killed is no obstacle, whatever process has its number now.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A pidfile that belongs to this server.
+#[derive(Debug)]
+pub struct Pidfile {
+    path: PathBuf,
+    /// Open and locked; the lock goes with the last descriptor of it.
+    file: File,
+}
+
+/// Why there is no pidfile.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PidfileError {
+    /// Its server is alive.
+    #[error("the pidfile `{}` belongs to a running server (pid {pid})", path.display())]
+    Alive { path: PathBuf, pid: String },
+    /// The system refuses.
+    #[error("the pidfile `{}` cannot be written: {source}", path.display())]
+    System { path: PathBuf, source: io::Error },
+}
+
+impl PidfileError {
+    /// What the operator can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Alive { .. } => "stop that server first: kill `cat PIDFILE`",
+            Self::System { .. } => "choose a folder that exists and that this user may write to",
+        }
+    }
+}
+
+impl Pidfile {
+    /// Locks the file and writes this process's id into it. A server that is just ending gets `patience`.
+    ///
+    /// # Errors
+    /// See [`PidfileError`].
+    pub fn claim(path: &Path, patience: Duration) -> Result<Self, PidfileError> {
+        let failed = |source: io::Error| PidfileError::System { path: path.to_owned(), source };
+        let deadline = Instant::now() + patience;
+        loop {
+            let mut options = OpenOptions::new();
+            let mut file =
+                options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) if is_still_at(&file, path) => {
+                    let mut pidfile = Self { path: path.to_owned(), file };
+                    pidfile.write().map_err(failed)?;
+                    return Ok(pidfile);
+                }
+                // Its server has removed it between our opening and our locking: make a new one.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    if Instant::now() >= deadline {
+                        let mut pid = String::new();
+                        let _ = file.read_to_string(&mut pid);
+                        return Err(PidfileError::Alive {
+                            path: path.to_owned(),
+                            pid: pid.trim().to_owned(),
+                        });
+                    }
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
+    }
+
+    /// Lets go of the file in a forked process, whose copy of the lock would otherwise outlive the server.
+    pub fn disown(self) {
+        drop(self);
+    }
+
+    /// Removes the file, if it is still the one that was claimed.
+    pub fn remove(self) {
+        if is_still_at(&self.file, &self.path) && fs::remove_file(&self.path).is_err() {
+            // The folder is not ours to write to (any more): an empty file tells nobody a wrong number.
+            let _ = self.file.set_len(0);
+        }
+    }
+}
+
+fn is_still_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(ours), Ok(there)) => ours.dev() == there.dev() && ours.ino() == there.ino(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::ZERO;
+
+    #[test]
+    fn holds_the_pid_and_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        let pidfile = Pidfile::claim(&path, NOW).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        pidfile.remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stale_one_is_no_obstacle_even_with_a_living_pid_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        fs::write(&path, "1\nand a longer rest\n").unwrap();
+        let _pidfile = Pidfile::claim(&path, NOW).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+    }
+
+    #[test]
+    fn a_live_one_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        let _pidfile = Pidfile::claim(&path, NOW).unwrap();
+        let Err(PidfileError::Alive { pid, .. }) = Pidfile::claim(&path, NOW) else { panic!("claimed twice") };
+        assert_eq!(pid, std::process::id().to_string());
+    }
+
+    #[test]
+    fn the_file_of_a_successor_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        let old = Pidfile::claim(&path, NOW).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _new = Pidfile::claim(&path, NOW).unwrap();
+        old.remove();
+        assert!(path.exists());
+    }
+}

@@ -1,0 +1,145 @@
+//! Signals: blocked and read by the master, turned into bytes on a pipe in a worker.
+//!
+//! The master installs no handler at all, so nothing of it survives a fork: it blocks the signals it knows and reads them
+//! from a `signalfd`. A worker gets the mask back that the program was started with (children of the application must
+//! inherit a clean one) and uses real handlers, which `signal-hook` writes down to a socket.
+
+#![expect(unsafe_code, reason = "signal actions are reset here")]
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// The signals that mean something to the master.
+const MASTER: [Signal; 9] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGCHLD,
+];
+
+/// The mask a process had before this room changed it.
+#[derive(Clone, Copy, Debug)]
+pub struct OriginalMask(SigSet);
+
+/// The master's signals, to be read one by one.
+#[derive(Debug)]
+pub struct SignalReader {
+    fd: SignalFd,
+}
+
+/// Blocks the master's signals and opens the descriptor to read them from.
+///
+/// # Errors
+/// When the process is out of descriptors.
+pub fn block() -> io::Result<(SignalReader, OriginalMask)> {
+    let wanted: SigSet = MASTER.into_iter().collect();
+    let mut original = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&wanted), Some(&mut original))?;
+    let fd = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+    Ok((SignalReader { fd }, OriginalMask(original)))
+}
+
+impl OriginalMask {
+    /// Gives the process its old mask back.
+    pub fn restore(self) {
+        // Setting a mask that the kernel itself handed out cannot fail.
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.0), None);
+    }
+}
+
+impl SignalReader {
+    /// Takes the next waiting signal.
+    pub fn next(&self) -> Option<Signal> {
+        let info = self.fd.read_signal().ok().flatten()?;
+        Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
+    }
+}
+
+impl AsFd for SignalReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What a signal asks of a worker, or of a process that serves without a master.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WorkerSignal {
+    /// Finish the running requests, then leave.
+    Finish,
+    /// Leave now.
+    Quit,
+}
+
+/// Handlers of a worker; bytes arrive on [`WorkerSignals::as_fd`].
+#[derive(Debug)]
+pub struct WorkerSignals {
+    finish: UnixStream,
+    quit: UnixStream,
+}
+
+/// Installs a worker's handlers.
+///
+/// With a master, Ctrl-C is the master's business: the terminal sends it to the whole group, and a worker must not take it
+/// for its own, nor hand it to Python as `KeyboardInterrupt`. Without one (`alone`), it ends this process. `SIGUSR1` from a
+/// web server's graceful restart means "finish" there as well.
+///
+/// # Errors
+/// When the process is out of descriptors.
+pub fn install_worker_handlers(alone: bool) -> io::Result<WorkerSignals> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+    let (finish, finish_writer) = UnixStream::pair()?;
+    let (quit, quit_writer) = UnixStream::pair()?;
+    for stream in [&finish, &quit, &finish_writer, &quit_writer] {
+        stream.set_nonblocking(true)?;
+    }
+    let (ignored, ignored_writer) = UnixStream::pair()?;
+    ignored_writer.set_nonblocking(true)?;
+    drop(ignored);
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1] {
+        forget_handler(signal)?;
+    }
+    let finishing: &[i32] = if alone { &[SIGTERM, SIGINT, SIGUSR1, SIGHUP] } else { &[SIGTERM] };
+    for signal in finishing {
+        signal_hook::low_level::pipe::register(*signal, finish_writer.try_clone()?)?;
+    }
+    signal_hook::low_level::pipe::register(SIGQUIT, quit_writer)?;
+    if !alone {
+        for signal in [SIGINT, SIGHUP, SIGUSR1] {
+            signal_hook::low_level::pipe::register(signal, ignored_writer.try_clone()?)?;
+        }
+    }
+    Ok(WorkerSignals { finish, quit })
+}
+
+/// Takes away the handler that an interpreter around us has installed: signal-hook would call it after its own.
+fn forget_handler(signal: Signal) -> io::Result<()> {
+    // SAFETY: the default action needs nothing of this process.
+    unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
+    Ok(())
+}
+
+impl WorkerSignals {
+    /// The descriptors to wait on.
+    pub fn fds(&self) -> [BorrowedFd<'_>; 2] {
+        [self.finish.as_fd(), self.quit.as_fd()]
+    }
+
+    /// Takes what has arrived, the more urgent first.
+    pub fn next(&self) -> Option<WorkerSignal> {
+        use std::io::Read;
+        let mut byte = [0u8; 1];
+        if (&self.quit).read(&mut byte).is_ok_and(|count| count > 0) {
+            return Some(WorkerSignal::Quit);
+        }
+        (&self.finish).read(&mut byte).is_ok_and(|count| count > 0).then_some(WorkerSignal::Finish)
+    }
+}

@@ -1,0 +1,168 @@
+//! Non-blocking stream sockets: accept, receive, send gathered buffers, wait.
+//!
+//! Accepted descriptors are close-on-exec and non-blocking, TCP ones with `TCP_NODELAY`. Sends never raise `SIGPIPE`.
+
+#![expect(unsafe_code, reason = "descriptors and buffers are handed to the kernel here")]
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    MsgFlags, SockFlag, SockaddrIn, accept4, sendmsg, setsockopt, shutdown, sockopt::TcpNoDelay,
+};
+
+pub use nix::sys::socket::Shutdown;
+
+/// What an `accept` came to.
+#[derive(Debug)]
+pub enum Accepted {
+    Connection(OwnedFd),
+    /// Nobody is waiting any more: a sibling was faster, or the peer gave up.
+    Nobody,
+    /// The process or the machine is out of descriptors or memory: pause before the next try.
+    Exhausted(io::Error),
+}
+
+/// Takes one waiting connection from a non-blocking listener.
+///
+/// # Errors
+/// When the listener itself is broken.
+pub fn accept(listener: BorrowedFd<'_>, tcp: bool) -> io::Result<Accepted> {
+    use nix::Error as E;
+    match accept4(listener.as_raw_fd(), SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC) {
+        Ok(raw) => {
+            // SAFETY: accept4 has just given us this descriptor, nobody else owns it.
+            let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+            if tcp {
+                // A socket that cannot be told is slower, not wrong.
+                let _ = setsockopt(&fd, TcpNoDelay, &true);
+            }
+            Ok(Accepted::Connection(fd))
+        }
+        Err(error) => match error {
+            E::EAGAIN
+            | E::EINTR
+            | E::ECONNABORTED
+            | E::EPROTO
+            | E::ECONNRESET
+            | E::ETIMEDOUT
+            | E::EHOSTUNREACH
+            | E::ENETUNREACH
+            | E::EPERM => Ok(Accepted::Nobody),
+            E::EMFILE | E::ENFILE | E::ENOBUFS | E::ENOMEM => Ok(Accepted::Exhausted(error.into())),
+            other => Err(other.into()),
+        },
+    }
+}
+
+/// Receives once into the spare room of `buffer`, of which it makes at least `room` bytes; 0 is the end of the stream.
+///
+/// # Errors
+/// `WouldBlock` when nothing is there; everything else means that the connection is gone.
+pub fn receive(fd: BorrowedFd<'_>, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
+    buffer.reserve(room);
+    let spare = buffer.spare_capacity_mut();
+    let (start, size) = (spare.as_mut_ptr().cast::<libc::c_void>(), spare.len());
+    loop {
+        // SAFETY: the kernel writes at most `size` bytes to room that belongs to the buffer.
+        let got = unsafe { libc::recv(fd.as_raw_fd(), start, size, libc::MSG_DONTWAIT) };
+        if let Ok(got) = usize::try_from(got) {
+            let len = buffer.len() + got;
+            // SAFETY: the kernel has written the `got` bytes after the old end.
+            unsafe { buffer.set_len(len) };
+            return Ok(got);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Sends as much of the gathered buffers as the kernel takes now.
+///
+/// # Errors
+/// `WouldBlock` when it takes nothing; everything else means that the peer is gone.
+pub fn send(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    let parts = &parts[..parts.len().min(MAX_PARTS)];
+    loop {
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        match sendmsg::<SockaddrIn>(fd.as_raw_fd(), parts, &[], flags, None) {
+            Err(nix::Error::EINTR) => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// What a wait for a connection found.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Readiness {
+    pub readable: bool,
+    pub writable: bool,
+    pub hung_up: bool,
+}
+
+impl Readiness {
+    /// Whether the time was over before anything happened.
+    pub fn timed_out(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Waits until `fd` can be read (if asked), written (if asked), or its peer is gone, `timeout` at most.
+///
+/// # Errors
+/// Never in practice: only for a descriptor that is not open.
+pub fn wait(fd: BorrowedFd<'_>, read: bool, write: bool, timeout: Duration) -> io::Result<Readiness> {
+    let mut wanted = PollFlags::empty();
+    wanted.set(PollFlags::POLLIN, read);
+    wanted.set(PollFlags::POLLOUT, write);
+    let mut fds = [PollFd::new(fd, wanted)];
+    let millis = timeout.as_millis().clamp(1, i32::MAX as u128);
+    let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+    loop {
+        match poll(&mut fds, timeout) {
+            Err(nix::Error::EINTR) => {}
+            Err(other) => return Err(other.into()),
+            Ok(_) => break,
+        }
+    }
+    let found = fds[0].revents().unwrap_or(PollFlags::empty());
+    Ok(Readiness {
+        readable: found.contains(PollFlags::POLLIN),
+        writable: found.contains(PollFlags::POLLOUT),
+        hung_up: found.intersects(PollFlags::POLLHUP | PollFlags::POLLERR),
+    })
+}
+
+/// Ends one or both directions; a peer that is gone already is no error.
+pub fn shut(fd: impl AsFd, how: Shutdown) {
+    let _ = shutdown(fd.as_fd().as_raw_fd(), how);
+}
+
+/// The kernel's limit of buffers in one call (`IOV_MAX`).
+const MAX_PARTS: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn sends_gathered_and_receives_what_is_there() {
+        let (left, right) = UnixStream::pair().unwrap();
+        let mut buffer = BytesMut::new();
+        assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(buffer.is_empty());
+        assert_eq!(send(left.as_fd(), &[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"c")]).unwrap(), 3);
+        assert!(wait(right.as_fd(), true, false, Duration::from_secs(5)).unwrap().readable);
+        assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap(), 3);
+        assert_eq!(&buffer[..], b"abc");
+        drop(left);
+        assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap(), 0);
+        assert_eq!(send(right.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}

@@ -1,0 +1,187 @@
+//! One call of the application, from the environ to `close()`. Source: PEP 3333 "Specification Details".
+
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyConnectionResetError, PyMemoryError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+
+use super::blocker::PyBlocker;
+use super::environ::EnvironBuilder;
+use super::errors::{self, ErrorStream};
+use super::file_wrapper::{self, FileWrapper};
+use super::start_response::{StartResponse, body_bytes, to_python};
+use crate::app::{Answer, Application, Request};
+use crate::cgi::page;
+
+/// A WSGI application.
+pub(super) struct PythonApplication {
+    callable: Py<PyAny>,
+    environ: EnvironBuilder,
+    debug: bool,
+}
+
+impl PythonApplication {
+    pub(super) fn new(callable: Py<PyAny>, environ: EnvironBuilder, debug: bool) -> Self {
+        Self { callable, environ, debug }
+    }
+}
+
+impl Application for PythonApplication {
+    fn serve(&self, request: &Arc<Request>) {
+        Python::attach(|py| {
+            if let Err(error) = Call::new(py, request).and_then(|call| call.run(self)) {
+                // Out of memory, or an interpreter that is going down: nothing can be told to the application any more.
+                tracing::error!(error = %error, "a request could not be handed to the application");
+            }
+        });
+    }
+}
+
+/// The objects of one request.
+struct Call<'py> {
+    py: Python<'py>,
+    request: Arc<Request>,
+    response: Bound<'py, StartResponse>,
+    errors: Bound<'py, ErrorStream>,
+}
+
+impl<'py> Call<'py> {
+    fn new(py: Python<'py>, request: &Arc<Request>) -> PyResult<Self> {
+        Ok(Self {
+            py,
+            request: request.clone(),
+            response: Bound::new(py, StartResponse::new(request.clone()))?,
+            errors: Bound::new(py, ErrorStream::new(request.clone()))?,
+        })
+    }
+
+    fn run(self, app: &PythonApplication) -> PyResult<()> {
+        let environ = app.environ.build(self.py, &self.request, &self.errors)?;
+        let outcome = match app.callable.bind(self.py).call1((environ, &self.response)) {
+            Ok(iterable) => {
+                let sent = self.send(&iterable);
+                let closed = close(&iterable);
+                sent.and(closed)
+            }
+            Err(error) => Err(error),
+        };
+        let blocker = PyBlocker::new(self.py);
+        if let Err(error) = outcome {
+            self.fail(&error, app.debug, &blocker)?;
+        }
+        self.errors.get().finish(&blocker);
+        let mut answer = self.response.get().answer()?;
+        if !self.request.is_ended() {
+            answer.cut(&blocker);
+        }
+        if answer.was_cut_short() {
+            tracing::warn!("the application gave more body than its Content-Length, the rest was thrown away");
+        }
+        Ok(())
+    }
+
+    /// Sends what the application has returned.
+    fn send(&self, iterable: &Bound<'py, PyAny>) -> PyResult<()> {
+        if let Some(parts) = whole(iterable)? {
+            return self.finish(&parts, parts.len() == 1);
+        }
+        if let Ok(wrapper) = iterable.cast_exact::<FileWrapper>()
+            && let Some((fd, position)) = file_wrapper::regular_file(wrapper)
+            && self.is_wanted()?
+        {
+            file_wrapper::send_file(&mut *self.response.get().answer()?, fd, position, &PyBlocker::new(self.py))?;
+            return self.finish(&[], false);
+        }
+        let blocker = PyBlocker::new(self.py);
+        for chunk in iterable.try_iter()? {
+            let chunk = chunk?;
+            let data = body_bytes(&chunk)?;
+            let mut answer = self.response.get().answer()?;
+            if !data.as_bytes().is_empty() {
+                answer.write(data.as_bytes(), &blocker).map_err(to_python)?;
+            }
+            // The rest would be thrown away: asking for it costs the application's time, or never ends.
+            if answer.discards_body() || answer.is_complete() {
+                break;
+            }
+        }
+        self.finish(&[], false)
+    }
+
+    fn finish(&self, parts: &[Bound<'py, PyBytes>], whole: bool) -> PyResult<()> {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        let mut answer = self.response.get().answer()?;
+        answer.finish(&parts, whole, &PyBlocker::new(self.py)).map_err(to_python)
+    }
+
+    /// Whether a body would be sent at all.
+    fn is_wanted(&self) -> PyResult<bool> {
+        let answer = self.response.get().answer()?;
+        Ok(answer.is_started() && !answer.discards_body())
+    }
+
+    /// Ends a request whose application has raised.
+    fn fail(&self, error: &PyErr, debug: bool, blocker: &PyBlocker<'py>) -> PyResult<()> {
+        let gone = self.request.is_aborted() || error.is_instance_of::<PyConnectionResetError>(self.py);
+        if gone && self.request.is_ended() {
+            tracing::debug!(peer = %self.request.link().peer(), "the web server went away before the answer was sent");
+            return Ok(());
+        }
+        let traceback = traceback(self.py, error);
+        errors::send(&self.request, &traceback, blocker);
+        let page = if debug {
+            page::traceback_page(&traceback)
+        } else {
+            page::error_page(500, "", "The application has met an error. Its log says more.")
+        };
+        self.response.get().answer()?.fail(500, &page, blocker);
+        Ok(())
+    }
+}
+
+/// The parts of an answer that is there as a whole: a list or a tuple of bytes, or a single bytes object.
+fn whole<'py>(iterable: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyBytes>>>> {
+    let collect = |items: &mut dyn Iterator<Item = Bound<'py, PyAny>>| {
+        items.map(|item| body_bytes(&item).cloned()).collect::<PyResult<Vec<_>>>().map(Some)
+    };
+    if let Ok(list) = iterable.cast_exact::<PyList>() {
+        return collect(&mut list.iter());
+    }
+    if let Ok(tuple) = iterable.cast_exact::<PyTuple>() {
+        return collect(&mut tuple.iter());
+    }
+    if iterable.cast_exact::<PyBytes>().is_ok() {
+        return Err(pyo3::exceptions::PyTypeError::new_err(
+            "the application returned bytes, it has to return an iterable of them: return [body]",
+        ));
+    }
+    Ok(None)
+}
+
+fn close(iterable: &Bound<'_, PyAny>) -> PyResult<()> {
+    match iterable.getattr_opt(pyo3::intern!(iterable.py(), "close"))? {
+        Some(close) => close.call0().map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The traceback as Python prints it.
+pub(super) fn traceback(py: Python<'_>, error: &PyErr) -> String {
+    let format = || -> PyResult<String> {
+        let lines = py.import("traceback")?.call_method1(
+            "format_exception",
+            (error.get_type(py), error.value(py), error.traceback(py)),
+        )?;
+        lines.try_iter()?.map(|line| line?.extract::<String>()).collect()
+    };
+    format().unwrap_or_else(|_| {
+        let memory = error.is_instance_of::<PyMemoryError>(py);
+        if memory { "MemoryError\n".to_owned() } else { format!("{error}\n") }
+    })
+}
+
+/// Ends an answer without an application: used where the application could not be imported.
+pub(super) fn refuse(request: &Arc<Request>, text: &str, blocker: &PyBlocker<'_>) {
+    Answer::new(request.clone()).fail(500, &page::error_page(500, "", text), blocker);
+}

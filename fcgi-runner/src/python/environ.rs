@@ -1,0 +1,78 @@
+//! The environ of a request: a new dict each time, from the parameters alone.
+//!
+//! Parameters named like keys of WSGI neither replace nor add any, and none becomes process environment.
+//! Sources: PEP 3333 "environ Variables", RFC 3875 §4.1.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::errors::ErrorStream;
+use super::file_wrapper::FileWrapper;
+use super::input::Input;
+use super::strings::{Names, latin1};
+use crate::app::{ProcessModel, Request};
+use crate::cgi::environ::{ContentLength, Essentials};
+use crate::cgi::path::split_path;
+
+/// Makes environs.
+pub(super) struct EnvironBuilder {
+    names: Names,
+    script_name: Option<String>,
+    /// What is the same in every environ.
+    fixed: Vec<(Py<PyString>, Py<PyAny>)>,
+}
+
+impl EnvironBuilder {
+    pub(super) fn new(py: Python<'_>, script_name: Option<String>, model: ProcessModel) -> PyResult<Self> {
+        let flag = |value: bool| value.into_pyobject(py).map(|flag| flag.to_owned().into_any().unbind());
+        let fixed = [
+            ("wsgi.version", PyTuple::new(py, [1, 0])?.into_any().unbind()),
+            ("wsgi.multithread", flag(model.multithread)?),
+            ("wsgi.multiprocess", flag(model.multiprocess)?),
+            ("wsgi.run_once", flag(model.run_once)?),
+            ("wsgi.input_terminated", flag(true)?),
+            ("wsgi.file_wrapper", py.get_type::<FileWrapper>().into_any().unbind()),
+        ];
+        let fixed = fixed.into_iter().map(|(name, value)| (PyString::intern(py, name).unbind(), value)).collect();
+        Ok(Self { names: Names::default(), script_name, fixed })
+    }
+
+    pub(super) fn build<'py>(
+        &self,
+        py: Python<'py>,
+        request: &Arc<Request>,
+        errors: &Bound<'py, ErrorStream>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let environ = PyDict::new(py);
+        let mut essentials = Essentials::default();
+        for (name, value) in request.params().iter() {
+            if essentials.note(name, value) {
+                environ.set_item(self.names.name(py, name), latin1(py, value))?;
+            }
+        }
+        let set = |name: &str, value: &[u8]| {
+            environ.set_item(self.names.name(py, name.as_bytes()), latin1(py, value))
+        };
+        for (name, value) in essentials.missing() {
+            set(name, value)?;
+        }
+        let (script_name, path_info) = split_path(self.script_name.as_deref(), &essentials.path);
+        set("SCRIPT_NAME", &script_name)?;
+        set("PATH_INFO", &path_info)?;
+        match (request.announced_length(), request.content_length()) {
+            (ContentLength::Known(_), _) => {}
+            (_, Some(counted)) => set("CONTENT_LENGTH", counted.to_string().as_bytes())?,
+            // nginx sends an empty one, Caddy a negative one: neither is a number of bytes.
+            (_, None) => set("CONTENT_LENGTH", b"")?,
+        }
+        for (name, value) in &self.fixed {
+            environ.set_item(name.bind(py), value.bind(py))?;
+        }
+        environ.set_item(pyo3::intern!(py, "wsgi.url_scheme"), essentials.url_scheme())?;
+        environ.set_item(pyo3::intern!(py, "wsgi.input"), Py::new(py, Input::new(request.clone()))?)?;
+        environ.set_item(pyo3::intern!(py, "wsgi.errors"), errors)?;
+        Ok(environ)
+    }
+}

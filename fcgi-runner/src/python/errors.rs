@@ -1,0 +1,84 @@
+//! `wsgi.errors`: text to the web server's log and to ours. Source: PEP 3333 "Input and Error Streams".
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+
+use super::blocker::PyBlocker;
+use crate::app::{Blocker, Request};
+
+/// A text stream. Whole lines leave at once, to FCGI_STDERR and to standard error; the rest with `flush` or the request.
+#[pyclass(frozen, module = "fcgi_runner", name = "ErrorStream")]
+pub(super) struct ErrorStream {
+    request: Arc<Request>,
+    pending: Mutex<String>,
+}
+
+impl ErrorStream {
+    pub(super) fn new(request: Arc<Request>) -> Self {
+        Self { request, pending: Mutex::new(String::new()) }
+    }
+
+    /// Sends what is left; called at the end of the request.
+    pub(super) fn finish(&self, blocker: &dyn Blocker) {
+        let text = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        if !text.is_empty() {
+            send(&self.request, &text, blocker);
+        }
+    }
+}
+
+#[pymethods]
+impl ErrorStream {
+    /// Writes text; gives its length.
+    fn write(&self, py: Python<'_>, text: &str) -> usize {
+        let complete = {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            pending.push_str(text);
+            match pending.rfind('\n') {
+                Some(end) => {
+                    let rest = pending.split_off(end + 1);
+                    Some(std::mem::replace(&mut *pending, rest))
+                }
+                None => None,
+            }
+        };
+        if let Some(lines) = complete {
+            send(&self.request, &lines, &PyBlocker::new(py));
+        }
+        text.chars().count()
+    }
+
+    fn writelines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<()> {
+        for line in lines.try_iter()? {
+            self.write(py, line?.extract::<std::borrow::Cow<'_, str>>()?.as_ref());
+        }
+        Ok(())
+    }
+
+    fn flush(&self, py: Python<'_>) {
+        self.finish(&PyBlocker::new(py));
+    }
+
+    fn isatty(&self) -> bool {
+        false
+    }
+
+    fn writable(&self) -> bool {
+        true
+    }
+
+    #[getter]
+    fn encoding(&self) -> &'static str {
+        "utf-8"
+    }
+}
+
+/// Sends text about a request to both logs.
+pub(super) fn send(request: &Request, text: &str, blocker: &dyn Blocker) {
+    let for_peer: Vec<u8> = text.bytes().filter(|byte| *byte != 0).collect();
+    request.link().stderr(request.key(), &for_peer, blocker);
+    // Nobody can be told that standard error is closed.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,212 @@
+//! The interpreter as the rest of the house sees it.
+
+#![expect(unsafe_code, reason = "the interpreter is told of forks here")]
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::blocker::PyBlocker;
+use super::call::{PythonApplication, refuse, traceback};
+use super::environ::EnvironBuilder;
+use super::interpreter;
+use super::loader::{self, SearchPath, Target};
+use crate::app::{Application, Blocker, Host, LoadError, PlainBlocker, ProcessModel, Request};
+use crate::os::fork::ForkHooks;
+
+/// What the interpreter is started with, and what it is to import.
+#[derive(Clone, Debug)]
+pub struct PythonOptions {
+    pub target: Target,
+    pub search_path: Vec<std::path::PathBuf>,
+    pub virtualenv: Option<std::path::PathBuf>,
+    pub script_name: Option<String>,
+    pub debug: bool,
+}
+
+/// An interpreter: one that is started in each worker, or the one that has started us.
+pub struct PythonHost {
+    options: PythonOptions,
+    model: Mutex<ProcessModel>,
+    /// The callable, where it was given to us or imported before the fork.
+    callable: Mutex<Option<Py<PyAny>>>,
+    given: bool,
+}
+
+impl PythonHost {
+    /// An interpreter that will import its application.
+    pub fn new(options: PythonOptions) -> Self {
+        Self { options, model: Mutex::default(), callable: Mutex::new(None), given: false }
+    }
+
+    /// The interpreter that called us, with its application.
+    pub fn with_callable(options: PythonOptions, callable: Py<PyAny>) -> Self {
+        Self { options, model: Mutex::default(), callable: Mutex::new(Some(callable)), given: true }
+    }
+
+    fn start(&self) -> Result<(), LoadError> {
+        interpreter::start(self.options.virtualenv.as_deref()).map_err(|text| LoadError {
+            message: format!("the Python interpreter cannot be started: {text}"),
+            hint: Some("check virtualenv=, VIRTUAL_ENV and PYTHONHOME".to_owned()),
+        })
+    }
+
+    fn import(&self, py: Python<'_>) -> Result<Py<PyAny>, LoadError> {
+        let given = self.callable.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(callable) = &*given {
+            return Ok(callable.clone_ref(py));
+        }
+        drop(given);
+        SearchPath(self.options.search_path.clone()).apply(py).map_err(|error| internal(py, &error))?;
+        loader::load(py, &self.options.target)
+    }
+
+    fn is_started(&self) -> bool {
+        // SAFETY: may be asked at any time.
+        (unsafe { ffi::Py_IsInitialized() }) != 0
+    }
+}
+
+impl Host for PythonHost {
+    fn load(&self) -> Result<Arc<dyn Application>, LoadError> {
+        self.start()?;
+        let model = *self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        Python::attach(|py| {
+            line_buffered_output(py).map_err(|error| internal(py, &error))?;
+            let callable = self.import(py)?;
+            let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
+                .map_err(|error| internal(py, &error))?;
+            Ok(Arc::new(PythonApplication::new(callable, environ, self.options.debug)) as Arc<dyn Application>)
+        })
+    }
+
+    fn preload(&self) -> Result<(), LoadError> {
+        self.start()?;
+        let callable = Python::attach(|py| -> Result<_, LoadError> {
+            let callable = self.import(py)?;
+            prepare_for_fork(py)?;
+            Ok(callable)
+        })?;
+        *self.callable.lock().unwrap_or_else(PoisonError::into_inner) = Some(callable);
+        Ok(())
+    }
+
+    fn substitute(&self) -> Option<Arc<dyn Application>> {
+        Some(Arc::new(Substitute))
+    }
+
+    fn run_thread(&self, body: &mut dyn FnMut(&dyn Blocker)) {
+        if self.is_started() {
+            Python::attach(|py| body(&PyBlocker::new(py)));
+        } else {
+            body(&PlainBlocker);
+        }
+    }
+
+    fn shut_down(&self) {
+        if !self.is_started() {
+            return;
+        }
+        Python::attach(|py| {
+            let run = || -> PyResult<()> {
+                py.import("atexit")?.call_method0("_run_exitfuncs")?;
+                let sys = py.import("sys")?;
+                for stream in ["stdout", "stderr"] {
+                    let stream = sys.getattr(stream)?;
+                    if !stream.is_none() {
+                        stream.call_method0("flush")?;
+                    }
+                }
+                Ok(())
+            };
+            if let Err(error) = run() {
+                tracing::warn!(traceback = %traceback(py, &error), "the application's clean-up has failed");
+            }
+        });
+    }
+
+    fn set_process_model(&self, model: ProcessModel) {
+        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = model;
+    }
+
+    fn is_preloaded(&self) -> bool {
+        self.callable.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn is_given(&self) -> bool {
+        self.given
+    }
+}
+
+impl ForkHooks for PythonHost {
+    fn before_fork(&self) {
+        if self.is_started() {
+            // SAFETY: a started interpreter, and the thread that forks is attached to it (the supervisor runs inside
+            // `run_thread`).
+            Python::attach(|_| unsafe { ffi::PyOS_BeforeFork() });
+        }
+    }
+
+    fn after_fork_parent(&self) {
+        if self.is_started() {
+            // SAFETY: pairs with the call before the fork, in the same thread.
+            Python::attach(|_| unsafe { ffi::PyOS_AfterFork_Parent() });
+        }
+    }
+
+    fn after_fork_child(&self) {
+        if self.is_started() {
+            // SAFETY: pairs with the call before the fork, in the only thread that the child has.
+            Python::attach(|_| unsafe { ffi::PyOS_AfterFork_Child() });
+        }
+    }
+}
+
+/// What is printed has to be in the log when it happens, and not lost with a process that is killed.
+fn line_buffered_output(py: Python<'_>) -> PyResult<()> {
+    let stdout = py.import("sys")?.getattr("stdout")?;
+    if stdout.hasattr("reconfigure")? {
+        let arguments = pyo3::types::PyDict::new(py);
+        arguments.set_item("line_buffering", true)?;
+        stdout.call_method("reconfigure", (), Some(&arguments))?;
+    }
+    Ok(())
+}
+
+/// Collects garbage and hides the rest from the collector, so that workers do not copy pages by counting in them.
+fn prepare_for_fork(py: Python<'_>) -> Result<(), LoadError> {
+    let prepare = || -> PyResult<usize> {
+        let threads = py.import("threading")?.call_method0("active_count")?.extract()?;
+        let gc = py.import("gc")?;
+        gc.call_method0("collect")?;
+        gc.call_method0("freeze")?;
+        Ok(threads)
+    };
+    let threads = prepare().map_err(|error| internal(py, &error))?;
+    if threads > 1 {
+        return Err(LoadError {
+            message: "the application starts threads when it is imported, they would not live in the workers".to_owned(),
+            hint: Some("leave out preload, then every worker imports the application itself".to_owned()),
+        });
+    }
+    Ok(())
+}
+
+fn internal(py: Python<'_>, error: &PyErr) -> LoadError {
+    LoadError { message: format!("the interpreter is not usable\n{}", traceback(py, error)), hint: None }
+}
+
+struct Substitute;
+
+impl Application for Substitute {
+    fn serve(&self, request: &Arc<Request>) {
+        Python::attach(|py| {
+            refuse(
+                request,
+                "The application cannot be imported. The error log says why.",
+                &PyBlocker::new(py),
+            );
+        });
+    }
+}

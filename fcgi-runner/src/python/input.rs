@@ -1,0 +1,114 @@
+//! `wsgi.input`. Source: PEP 3333 "Input and Error Streams".
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::blocker::PyBlocker;
+use crate::app::{BodyReader, Request};
+
+/// The request body as a file to read from, once, from its beginning to CONTENT_LENGTH.
+#[pyclass(frozen, module = "fcgi_runner", name = "Input")]
+pub(super) struct Input {
+    reader: Mutex<BodyReader>,
+}
+
+impl Input {
+    pub(super) fn new(request: Arc<Request>) -> Self {
+        Self { reader: Mutex::new(BodyReader::new(request)) }
+    }
+
+    fn with<'py>(
+        &self,
+        py: Python<'py>,
+        read: impl FnOnce(&mut BodyReader, &PyBlocker<'py>) -> io::Result<Vec<Bytes>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        // Waiting for the lock could wait for a thread that waits for the interpreter.
+        let Ok(mut reader) = self.reader.try_lock() else {
+            return Err(PyRuntimeError::new_err("wsgi.input is being read by another thread"));
+        };
+        let chunks = read(&mut reader, &PyBlocker::new(py))?;
+        join(py, &chunks)
+    }
+}
+
+#[pymethods]
+impl Input {
+    /// Reads `size` bytes, or all that is left; fewer only at the end.
+    #[pyo3(signature = (size = None, /))]
+    fn read<'py>(&self, py: Python<'py>, size: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
+        self.with(py, |reader, blocker| reader.read(limit(size), blocker))
+    }
+
+    /// Reads a line with its newline, `size` bytes at most.
+    #[pyo3(signature = (size = None, /))]
+    fn readline<'py>(&self, py: Python<'py>, size: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
+        self.with(py, |reader, blocker| reader.read_line(limit(size), blocker))
+    }
+
+    /// Reads lines until their lengths add up to `hint`.
+    #[pyo3(signature = (hint = None, /))]
+    fn readlines<'py>(&self, py: Python<'py>, hint: Option<isize>) -> PyResult<Bound<'py, PyList>> {
+        let lines = PyList::empty(py);
+        let mut total = 0;
+        loop {
+            let line = self.readline(py, None)?;
+            let length = line.as_bytes().len();
+            if length == 0 {
+                break;
+            }
+            lines.append(line)?;
+            total += length;
+            if hint.is_some_and(|hint| hint > 0 && total >= hint.unsigned_abs()) {
+                break;
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Reads into a buffer; gives the number of bytes.
+    fn readinto(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let view = py.import("builtins")?.getattr("memoryview")?.call1((buffer,))?.call_method1("cast", ("B",))?;
+        let size = isize::try_from(view.len()?).map_err(|_| PyValueError::new_err("the buffer is too large"))?;
+        let data = self.read(py, Some(size))?;
+        let length = data.as_bytes().len();
+        view.set_item(pyo3::types::PySlice::new(py, 0, isize::try_from(length)?, 1), data)?;
+        Ok(length)
+    }
+
+    fn readable(&self) -> bool {
+        true
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let line = self.readline(py, None)?;
+        Ok(Some(line).filter(|line| !line.as_bytes().is_empty()))
+    }
+}
+
+fn limit(size: Option<isize>) -> Option<usize> {
+    size.and_then(|size| usize::try_from(size).ok())
+}
+
+fn join<'py>(py: Python<'py>, chunks: &[Bytes]) -> PyResult<Bound<'py, PyBytes>> {
+    if let [chunk] = chunks {
+        return Ok(PyBytes::new(py, chunk));
+    }
+    let total = chunks.iter().map(Bytes::len).sum();
+    PyBytes::new_with(py, total, |buffer| {
+        let mut at = 0;
+        for chunk in chunks {
+            buffer[at..at + chunk.len()].copy_from_slice(chunk);
+            at += chunk.len();
+        }
+        Ok(())
+    })
+}

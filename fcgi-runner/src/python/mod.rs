@@ -1,0 +1,16 @@
+//! Everything that touches the interpreter: starting it, importing the application, calling it by PEP 3333.
+
+mod blocker;
+mod call;
+mod environ;
+mod errors;
+mod file_wrapper;
+mod host;
+mod input;
+mod interpreter;
+mod loader;
+mod start_response;
+mod strings;
+
+pub use host::{PythonHost, PythonOptions};
+pub use loader::Target;

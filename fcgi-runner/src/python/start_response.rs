@@ -1,0 +1,136 @@
+//! `start_response` and the `write` callable. Source: PEP 3333 "The `start_response()` Callable".
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+
+use super::blocker::PyBlocker;
+use super::strings::to_latin1;
+use crate::app::{Answer, AnswerError, Request};
+
+/// The callable that an application announces its answer with; it holds the answer.
+#[pyclass(frozen, module = "fcgi_runner", name = "StartResponse")]
+pub(super) struct StartResponse {
+    answer: Mutex<Answer>,
+}
+
+/// The imperative way to send a body.
+#[pyclass(frozen, module = "fcgi_runner", name = "Write")]
+struct Write {
+    response: Py<StartResponse>,
+}
+
+impl StartResponse {
+    pub(super) fn new(request: Arc<Request>) -> Self {
+        Self { answer: Mutex::new(Answer::new(request)) }
+    }
+
+    /// The answer. It is never waited for: a thread that holds it may be waiting for the interpreter.
+    pub(super) fn answer(&self) -> PyResult<MutexGuard<'_, Answer>> {
+        match self.answer.try_lock() {
+            Ok(answer) => Ok(answer),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => {
+                Err(PyRuntimeError::new_err("the answer is being written by another thread"))
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl StartResponse {
+    #[pyo3(signature = (status, headers, exc_info = None, /))]
+    fn __call__(
+        slf: &Bound<'_, Self>,
+        status: &Bound<'_, PyAny>,
+        headers: &Bound<'_, PyAny>,
+        exc_info: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        let mut answer = slf.get().answer()?;
+        match exc_info {
+            Some(exc_info) if answer.is_sent() => return Err(reraised(&exc_info)?),
+            Some(_) => {}
+            None if answer.is_started() => {
+                return Err(PyAssertionError::new_err(
+                    "start_response was called a second time without exc_info",
+                ));
+            }
+            None => {}
+        }
+        let status = native(status, "the status")?;
+        let headers = header_list(headers)?;
+        let pairs = headers.iter().map(|(name, value)| (&name[..], &value[..]));
+        answer.start(&status, pairs).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        drop(answer);
+        Ok(Py::new(py, Write { response: slf.clone().unbind() })?.into_any())
+    }
+}
+
+#[pymethods]
+impl Write {
+    fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let data = body_bytes(data)?;
+        let mut answer = self.response.get().answer()?;
+        answer.write(data.as_bytes(), &PyBlocker::new(py)).map_err(to_python)
+    }
+}
+
+/// The exception for the application when its answer cannot be sent.
+pub(super) fn to_python(error: AnswerError) -> PyErr {
+    match error {
+        AnswerError::Gone(gone) => pyo3::exceptions::PyConnectionResetError::new_err(gone.to_string()),
+        other => PyAssertionError::new_err(other.to_string()),
+    }
+}
+
+/// A piece of a body, which has to be `bytes`.
+pub(super) fn body_bytes<'a, 'py>(data: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyBytes>> {
+    data.cast::<PyBytes>().map_err(|_| {
+        PyTypeError::new_err(format!(
+            "the body of an answer must be made of bytes objects, not {}",
+            data.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string())
+        ))
+    })
+}
+
+/// The exception that `exc_info` carries, to be raised once more.
+fn reraised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
+    let value = match exc_info.cast::<PyTuple>() {
+        Ok(triple) => triple.get_item(1)?,
+        Err(_) => exc_info.clone(),
+    };
+    Ok(PyErr::from_value(value))
+}
+
+type HeaderList = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn header_list(headers: &Bound<'_, PyAny>) -> PyResult<HeaderList> {
+    let list = headers
+        .cast::<PyList>()
+        .map_err(|_| PyTypeError::new_err("the headers must be a list of (name, value) tuples"))?;
+    let mut pairs = Vec::with_capacity(list.len());
+    for item in list.iter() {
+        let pair = item.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
+        let Some(pair) = pair else {
+            return Err(PyTypeError::new_err("each header must be a tuple of a name and a value"));
+        };
+        let name = native(&pair.get_item(0)?, "the name of a header")?;
+        let value = native(&pair.get_item(1)?, "the value of a header")?;
+        pairs.push((name, value));
+    }
+    Ok(pairs)
+}
+
+/// A native string as bytes.
+fn native(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<u8>> {
+    let text = value.cast::<PyString>().map_err(|_| {
+        let kind = value.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());
+        PyTypeError::new_err(format!("{what} must be a str, not {kind}"))
+    })?;
+    to_latin1(text).ok_or_else(|| {
+        PyValueError::new_err(format!("{what} holds characters that cannot be sent (only latin-1 can)"))
+    })
+}

@@ -1,0 +1,148 @@
+//! The life of a worker process, and of a process that serves alone.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fcgi_proto::{Limits, ServerValues};
+use fcgi_proto::server;
+
+use super::problem;
+use crate::app::{Application, Host};
+use crate::config::{Config, Method};
+use crate::os::channel::{Handoff, Line, Report};
+use crate::os::listener::Listener;
+use crate::os::scoreboard::Scoreboard;
+use crate::os::stdio::LogFiles;
+use crate::telemetry::access::AccessLog;
+use crate::worker::Worker;
+use crate::worker::pool::ThreadRules;
+use crate::worker::settings::{Feeding, Settings};
+
+/// What every worker of a server is made from.
+pub(super) struct Plan<'p> {
+    pub(super) config: &'p Config,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) listeners: &'p [Listener],
+    pub(super) board: Arc<Scoreboard>,
+    pub(super) handoff: Option<Arc<Handoff>>,
+    pub(super) threads: Option<ThreadRules>,
+    pub(super) logs: LogFiles,
+}
+
+/// The application threads of each worker; `None` where the worker's one thread does everything.
+pub(super) fn thread_rules(config: &Config, alone: bool) -> Option<ThreadRules> {
+    match (config.method, config.threads) {
+        (_, Some(1)) => None,
+        (_, Some(count)) => Some(ThreadRules::fixed(count)),
+        (Some(Method::Threaded), None) if alone => Some(ThreadRules {
+            // A web server that starts us sends few requests at once to one process: start with one thread.
+            max_spare: 1,
+            min_spare: 0,
+            max_threads: config.max_children,
+        }),
+        (Some(Method::Threaded), None) => Some(ThreadRules {
+            max_spare: config.max_spare,
+            min_spare: config.min_spare,
+            max_threads: config.max_children,
+        }),
+        (_, None) => None,
+    }
+}
+
+impl Plan<'_> {
+    /// The life of a forked worker; gives its exit status.
+    pub(super) fn live(&self, line: Line, slot: usize) -> i32 {
+        let app = match self.host.load() {
+            Ok(app) => app,
+            Err(error) => {
+                line.report(&Report::ImportFailed(problem::report(&error)));
+                return 3;
+            }
+        };
+        let worker = match self.worker(app, slot) {
+            Ok(worker) => Worker { line: Some(line), ..worker },
+            Err(error) => {
+                line.report(&Report::StartFailed(error.to_string()));
+                return 1;
+            }
+        };
+        self.finish(worker)
+    }
+
+    /// The life of a process without a master.
+    pub(super) fn live_alone(&self, app: Arc<dyn Application>, first: Option<OwnedFd>) -> i32 {
+        match self.worker(app, 0) {
+            Ok(worker) => self.finish(Worker { first, ..worker }),
+            Err(error) => {
+                tracing::error!(%error, "the access log cannot be opened");
+                1
+            }
+        }
+    }
+
+    fn finish(&self, worker: Worker<'_>) -> i32 {
+        let result = worker.run();
+        self.host.shut_down();
+        match result {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::error!(%error, "a worker cannot go on");
+                1
+            }
+        }
+    }
+
+    fn worker(&self, app: Arc<dyn Application>, slot: usize) -> std::io::Result<Worker<'_>> {
+        let access_log = self
+            .config
+            .accesslog
+            .as_deref()
+            .map(|path| AccessLog::open(path, self.config.access_format))
+            .transpose()?;
+        Ok(Worker {
+            host: self.host.clone(),
+            app,
+            listeners: self.listeners,
+            line: None,
+            handoff: self.handoff.clone(),
+            board: self.board.clone(),
+            slot,
+            first: None,
+            threads: self.threads,
+            max_requests: self.config.max_requests,
+            settings: self.settings(),
+            access_log,
+            logs: self.logs.clone(),
+        })
+    }
+
+    fn settings(&self) -> Settings {
+        let config = self.config;
+        let threads = self.threads.map_or(1, |rules| rules.max_threads);
+        let processes = if config.method == Some(Method::Threaded) { 1 } else { config.max_children };
+        let all = u32::try_from(threads.saturating_mul(processes)).unwrap_or(u32::MAX);
+        Settings {
+            protocol: server::Settings {
+                limits: Limits {
+                    max_params_bytes: config.max_params,
+                    max_active_requests: if threads > 1 { MAX_ACTIVE } else { 1 },
+                    ..Limits::default()
+                },
+                values: ServerValues { max_conns: all, max_reqs: all },
+                ..server::Settings::default()
+            },
+            request_buffer: config.request_buffer,
+            max_body: config.max_body,
+            header_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            idle_timeout: config.idle_timeout,
+            linger_timeout: Duration::from_secs(2),
+            feeding: Feeding::Pull,
+        }
+    }
+}
+
+/// Requests at once on one connection of a worker with several threads.
+const MAX_ACTIVE: usize = 16;

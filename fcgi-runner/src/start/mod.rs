@@ -1,0 +1,195 @@
+//! From words to a running server, in the order that loses nothing.
+//!
+//! Everything that can be wrong with the configuration is found before any fork; what can only be tried (binding, locking,
+//! importing) is tried while somebody is still at the terminal to be told. Each step is undone when a later one fails.
+
+mod address;
+mod cgi_fallback;
+mod life;
+mod preview;
+mod problem;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::sync::Arc;
+
+pub use self::problem::Problem;
+use self::address::Address;
+use self::serve::Server;
+use crate::app::Host;
+use crate::app::echo::EchoHost;
+use crate::cli::{self, Command};
+use crate::config::{Config, LogLevel};
+use crate::discover::{Found, discover};
+use crate::exit::ExitStatus;
+use crate::os::daemon::{self, Role};
+use crate::os::process;
+use crate::os::stdio::{self, LogFiles};
+use crate::python::{PythonHost, PythonOptions, Target};
+use crate::telemetry;
+
+/// By which door the server is entered.
+pub struct Door<'d> {
+    /// Makes the interpreter room.
+    pub host: &'d dyn Fn(PythonOptions) -> PythonHost,
+    /// The caller brings the application: none is looked for.
+    pub application_given: bool,
+}
+
+/// What became of a call of [`run`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ended {
+    /// The server has stopped as asked.
+    Stopped,
+    /// The server has stopped by `SIGHUP`, so that its caller can start it again.
+    HungUp,
+    /// This process has only started the server, which lives in another one; it ends with this status.
+    Launched(u8),
+    /// Something was printed, and that was all.
+    Printed,
+}
+
+/// The whole program: words in, exit status out, messages on standard error.
+pub fn main(words: &[OsString], door: &Door<'_>) -> u8 {
+    match run(words, door) {
+        Ok(Ended::Launched(status)) => status,
+        Ok(_) => ExitStatus::Stopped as u8,
+        Err(problem) => {
+            tell(&problem.to_string());
+            problem.status as u8
+        }
+    }
+}
+
+/// As [`main`], for callers that want to know how it ended.
+///
+/// # Errors
+/// What the operator has to mend; nothing has been printed about it.
+pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
+    let system = |error: std::io::Error| Problem::new(ExitStatus::Failure, error.to_string(), "");
+    stdio::fill_closed().map_err(system)?;
+    match cli::parse_here(words)? {
+        Command::Print(text) => {
+            std::io::stdout().write_all(text.as_bytes()).map_err(system)?;
+            Ok(Ended::Printed)
+        }
+        Command::Run(config) => start(&config, door),
+    }
+}
+
+/// Runs a checked configuration.
+fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let found = if door.application_given {
+        Found { target: Target::Echo, search_path: Vec::new(), virtualenv: None }
+    } else {
+        discover(config, environment)?
+    };
+    let address = Address::decide(config, environment)?;
+    let logs = LogFiles { out: config.outlog.clone(), err: config.errlog.clone() };
+    logs.check()?;
+    serve::check_access_log(config)?;
+    let daemonize = config.daemonize.unwrap_or_else(|| address.daemonizes(config));
+    telemetry::log::start(level(config.loglevel));
+    process::set_umask(config.umask);
+    for warning in &config.warnings {
+        tell(&format!("warning: {warning}\n"));
+    }
+    let host: Arc<dyn Host> = host(config, door, found);
+    let mut server = Server::bind(config, address, host.clone(), logs.clone())?;
+    let mut verdict = if daemonize {
+        if config.errlog.is_none() {
+            tell("warning: without errlog= messages of the server and of the application go nowhere\n");
+        }
+        match launch(config, &logs, &*host) {
+            Ok(Role::Launcher { status, text }) => {
+                tell(&text);
+                server.leave_alone();
+                return Ok(Ended::Launched(status));
+            }
+            Ok(Role::Daemon(verdict)) => Some(verdict),
+            Err(problem) => {
+                server.clean_up();
+                return Err(problem);
+            }
+        }
+    } else {
+        None
+    };
+    let result = enter(config, &logs, daemonize).and_then(|()| server.run(&mut verdict));
+    server.clean_up();
+    if let (Err(problem), Some(verdict)) = (&result, verdict) {
+        // The launcher prints it.
+        verdict.give(problem.status as u8, &problem.to_string());
+    }
+    result
+}
+
+fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
+    if found.target == Target::Echo && !door.application_given {
+        return Arc::new(EchoHost);
+    }
+    Arc::new((door.host)(PythonOptions {
+        target: found.target,
+        search_path: found.search_path,
+        virtualenv: found.virtualenv,
+        script_name: config.script_name.clone(),
+        debug: config.debug,
+    }))
+}
+
+fn launch(config: &Config, logs: &LogFiles, host: &dyn Host) -> Result<Role, Problem> {
+    let workdir = config.workdir.as_deref().unwrap_or_else(|| "/".as_ref());
+    daemon::start(workdir, config.umask, logs, &ForkHooksOf(host)).map_err(|error| {
+        Problem::new(ExitStatus::Failure, format!("the server cannot go to the background: {error}"), "")
+    })
+}
+
+/// In the foreground: logs and folder, as the daemon has them.
+fn enter(config: &Config, logs: &LogFiles, daemonized: bool) -> Result<(), Problem> {
+    if daemonized {
+        return Ok(());
+    }
+    logs.open()?;
+    match &config.workdir {
+        None => Ok(()),
+        Some(workdir) => std::env::set_current_dir(workdir).map_err(|error| {
+            let message = format!("cannot change to the folder `{}`: {error}", workdir.display());
+            Problem::new(ExitStatus::Failure, message, "see workdir=")
+        }),
+    }
+}
+
+fn level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    }
+}
+
+/// Says something to whoever started us.
+fn tell(text: &str) {
+    // There is nobody else to tell that standard error is closed.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// The fork hooks of a host.
+struct ForkHooksOf<'h>(&'h dyn Host);
+
+impl crate::os::fork::ForkHooks for ForkHooksOf<'_> {
+    fn before_fork(&self) {
+        self.0.before_fork();
+    }
+
+    fn after_fork_parent(&self) {
+        self.0.after_fork_parent();
+    }
+
+    fn after_fork_child(&self) {
+        self.0.after_fork_child();
+    }
+}

@@ -1,0 +1,61 @@
+//! The preview front as a child of the master.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+
+use super::Problem;
+use crate::config::{Config, HttpAddress};
+use crate::front::{self, Backend, FrontOptions};
+use crate::os::channel::Line;
+use crate::os::listener::Listener;
+
+/// The HTTP sockets of the preview, bound but not yet served.
+pub(super) struct Preview {
+    sockets: Vec<Listener>,
+}
+
+impl Preview {
+    /// Binds the address that browsers are to use.
+    pub(super) fn bind(address: &HttpAddress) -> Result<Self, Problem> {
+        let sockets = Listener::tcp(&address.host, address.port, std::time::Duration::ZERO)?;
+        Ok(Self { sockets })
+    }
+
+    /// Serves browsers until the line to the master says otherwise; gives the exit status.
+    pub(super) fn live(&self, config: &Config, backends: &[Listener], line: Line) -> i32 {
+        let listeners: Result<Vec<TcpListener>, _> =
+            self.sockets.iter().map(|socket| socket.as_fd().try_clone_to_owned().map(TcpListener::from)).collect();
+        let backend = backends.first().map(|listener| match listener.name().parse::<SocketAddr>() {
+            Ok(address) if listener.is_tcp() => Backend::Tcp(address),
+            _ => Backend::Unix(listener.name().into()),
+        });
+        let (Ok(listeners), Some(backend)) = (listeners, backend) else {
+            tracing::error!("the preview front has nothing to listen on or nobody to ask");
+            return 1;
+        };
+        let options = FrontOptions {
+            listeners,
+            backend,
+            statics: config.statics.clone(),
+            stop_timeout: config.stop_timeout,
+            script_name: config.script_name.clone(),
+        };
+        match front::run(options, line.into_fd()) {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::error!(%error, "the preview front cannot go on");
+                1
+            }
+        }
+    }
+
+    /// Says where to look.
+    pub(super) fn announce(&self) {
+        for socket in &self.sockets {
+            super::tell(&format!(
+                "preview: http://{}/  (for development only; put a web server in front for visitors; Ctrl-C stops)\n",
+                socket.name()
+            ));
+        }
+    }
+}

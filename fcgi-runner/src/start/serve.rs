@@ -1,0 +1,244 @@
+//! A bound server: from here on it runs, with a master or alone, and cleans up after itself.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::address::{Address, Own, PATIENCE};
+use super::cgi_fallback::Bridge;
+use super::life::{Plan, thread_rules};
+use super::preview::Preview;
+use super::{Ended, Problem, tell};
+use crate::app::{Application, Host, ProcessModel};
+use crate::config::{Config, Method};
+use crate::exit::ExitStatus;
+use crate::os::channel::Handoff;
+use crate::os::daemon::Verdict;
+use crate::os::listener::Listener;
+use crate::os::pidfile::Pidfile;
+use crate::os::scoreboard::Scoreboard;
+use crate::os::stdio::{self, LogFiles};
+use crate::supervisor::policy::Rules;
+use crate::supervisor::{self, Failure, Job, Outcome};
+use crate::telemetry::access::AccessLog;
+
+/// A server with its listeners.
+pub(super) struct Server<'s> {
+    config: &'s Config,
+    address: Address,
+    host: Arc<dyn Host>,
+    listeners: Vec<Listener>,
+    preview: Option<Preview>,
+    logs: LogFiles,
+    pidfile: Option<Pidfile>,
+    /// The folder of a socket that only the preview front uses.
+    private: Option<tempfile::TempDir>,
+}
+
+impl<'s> Server<'s> {
+    /// Binds everything that is to be bound.
+    pub(super) fn bind(
+        config: &'s Config,
+        address: Address,
+        host: Arc<dyn Host>,
+        logs: LogFiles,
+    ) -> Result<Self, Problem> {
+        let preview = config.http.as_ref().map(Preview::bind).transpose()?;
+        let private = match &address {
+            Address::Own(Own::Private) => Some(tempfile::tempdir().map_err(|error| {
+                let message = format!("no folder for the internal socket: {error}");
+                Problem::new(ExitStatus::AddressInUse, message, "see TMPDIR")
+            })?),
+            _ => None,
+        };
+        let socket = private.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("preview.sock"));
+        let listeners = address.open(config, &socket)?;
+        Ok(Self { config, address, host, listeners, preview, logs, pidfile: None, private })
+    }
+
+    /// Serves until the end; the launcher, if there is one, is told as soon as the server serves.
+    pub(super) fn run(&mut self, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
+        if let Some(path) = &self.config.pidfile {
+            self.pidfile = Some(Pidfile::claim(path, PATIENCE)?);
+        }
+        let alone = self.is_alone();
+        let threads = thread_rules(self.config, alone);
+        self.host.set_process_model(ProcessModel {
+            multithread: threads.is_some(),
+            multiprocess: self.address == Address::WebServer || !self.is_one_process(),
+            run_once: self.address == Address::Cgi,
+        });
+        if self.config.preload {
+            self.host.preload()?;
+        }
+        let slots = NonZeroUsize::new(if alone { 1 } else { self.config.max_children * 2 + 16 });
+        let board = Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN)).map_err(system)?;
+        let handoff = if alone { None } else { Some(Arc::new(Handoff::new().map_err(system)?)) };
+        let plan = Plan {
+            config: self.config,
+            host: self.host.clone(),
+            listeners: &self.listeners,
+            board,
+            handoff,
+            threads,
+            logs: self.logs.clone(),
+        };
+        if alone {
+            return self.run_alone(&plan, verdict);
+        }
+        // A worker lets go of its copy of the pidfile, and with it of the lock.
+        let pidfile = std::cell::RefCell::new(self.pidfile.take());
+        let outcome = self.run_master(&plan, &pidfile, verdict);
+        self.pidfile = pidfile.into_inner();
+        match outcome.map_err(system)? {
+            Outcome::Stopped => Ok(Ended::Stopped),
+            Outcome::HungUp => Ok(Ended::HungUp),
+            Outcome::NeverServed(failure) => Err(failure.into()),
+            Outcome::FrontDied => {
+                Err(Problem::new(ExitStatus::Failure, "the preview front has died", "see the messages above"))
+            }
+        }
+    }
+
+    /// Removes what was made: the socket, the pidfile, the private folder.
+    pub(super) fn clean_up(&mut self) {
+        for listener in &self.listeners {
+            listener.remove_file();
+        }
+        if let Some(pidfile) = self.pidfile.take() {
+            pidfile.remove();
+        }
+        self.private = None;
+    }
+
+    /// Forgets everything without removing it: it belongs to the daemon now.
+    pub(super) fn leave_alone(&mut self) {
+        if let Some(folder) = self.private.take() {
+            let _ = folder.keep();
+        }
+    }
+
+    /// Whether this process serves by itself, without a master.
+    fn is_alone(&self) -> bool {
+        let wants_workers = self.config.method == Some(Method::Prefork) && self.address != Address::Cgi;
+        self.address.is_served_alone() && !wants_workers && self.preview.is_none()
+    }
+
+    fn is_one_process(&self) -> bool {
+        self.is_alone() || self.config.method == Some(Method::Threaded) || self.config.max_children == 1
+    }
+
+    fn run_alone(&self, plan: &Plan<'_>, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
+        let bridge = match self.address {
+            Address::Cgi => Some(Bridge::open().map_err(system)?),
+            _ => None,
+        };
+        let app: Arc<dyn Application> = match self.host.load() {
+            Ok(app) => app,
+            Err(error) => {
+                let problem = Problem::from(error);
+                tell(&problem.to_string());
+                self.host.substitute().ok_or(problem)?
+            }
+        };
+        give_good_news(verdict);
+        let status = match bridge {
+            None => plan.live_alone(app, None),
+            Some(bridge) => {
+                let first = bridge.connection.try_clone().map_err(system)?;
+                let status = plan.live_alone(app, Some(first));
+                bridge.finish().map_err(system)?;
+                status
+            }
+        };
+        match status {
+            0 => Ok(Ended::Stopped),
+            _ => Err(Problem::new(ExitStatus::Failure, "the server cannot go on", "see the messages above")),
+        }
+    }
+
+    fn run_master(
+        &self,
+        plan: &Plan<'_>,
+        pidfile: &std::cell::RefCell<Option<Pidfile>>,
+        verdict: &mut Option<Verdict>,
+    ) -> io::Result<Outcome> {
+        let disown = || {
+            if let Some(pidfile) = pidfile.borrow_mut().take() {
+                pidfile.disown();
+            }
+        };
+        let front = self.preview.as_ref().map(|preview| {
+            move |line| {
+                disown();
+                preview.live(self.config, &self.listeners, line)
+            }
+        });
+        let front = front.as_ref().map(|life| life as &dyn Fn(_) -> i32);
+        let work = |line, slot| {
+            disown();
+            plan.live(line, slot)
+        };
+        supervisor::run(Job {
+            rules: self.rules(),
+            host: self.host.clone(),
+            board: plan.board.clone(),
+            threads: plan.threads.map_or(1, |rules| rules.max_threads),
+            work: &work,
+            front,
+            verdict: &mut |result: Result<(), Failure>| {
+                if result.is_ok() {
+                    self.announce();
+                    give_good_news(verdict);
+                }
+            },
+            release_address: &|| self.listeners.iter().for_each(Listener::remove_file),
+            reopen_logs: &|| {
+                if let Err(error) = self.logs.open() {
+                    tracing::error!(%error, "a log file cannot be reopened");
+                }
+            },
+            usr1_finishes: self.address == Address::WebServer,
+        })
+    }
+
+    fn rules(&self) -> Rules {
+        let config = self.config;
+        let (min_spare, max_spare, max_children) = match config.method {
+            Some(Method::Threaded) => (0, 1, 1),
+            _ => (config.min_spare, config.max_spare, config.max_children),
+        };
+        Rules { min_spare, max_spare, max_children, stop_timeout: config.stop_timeout }
+    }
+
+    fn announce(&self) {
+        for listener in &self.listeners {
+            if self.private.is_none() {
+                tracing::info!(address = listener.name(), pid = std::process::id(), "serving");
+            }
+        }
+        if let Some(preview) = &self.preview {
+            preview.announce();
+        }
+    }
+}
+
+/// Tries whether the access log can be opened.
+pub(super) fn check_access_log(config: &Config) -> Result<(), Problem> {
+    let Some(path) = &config.accesslog else { return Ok(()) };
+    AccessLog::open(path, config.access_format)
+        .map(drop)
+        .map_err(|source| stdio::LogFileError { path: path.clone(), source }.into())
+}
+
+/// Lets the launcher end well.
+fn give_good_news(verdict: &mut Option<Verdict>) {
+    if let Some(verdict) = verdict.take() {
+        verdict.give(ExitStatus::Stopped as u8, "");
+    }
+}
+
+fn system(error: io::Error) -> Problem {
+    Problem::new(ExitStatus::Failure, format!("the system refuses what the server needs: {error}"), "")
+}

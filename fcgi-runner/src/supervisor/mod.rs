@@ -1,0 +1,421 @@
+//! The master: forks workers, hears of them, and does what the policy decides.
+//!
+//! It has no thread and no runtime, blocks its signals and reads them from a descriptor. It believes nothing that a worker
+//! writes but its few messages, and uses the scoreboard as a hint.
+
+pub mod policy;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
+use crate::app::{Blocker, Host};
+use crate::os::channel::{self, Heard, Line, Order, Report};
+use crate::os::fork::{self, End, ProcessId, Side};
+use crate::os::poller::{Poller, ReadyList, Token};
+use crate::os::scoreboard::{Load, Scoreboard};
+use crate::os::signals::{self, OriginalMask, SignalReader};
+
+/// What the master needs from the rest of the house.
+pub struct Job<'m> {
+    pub rules: Rules,
+    pub host: Arc<dyn Host>,
+    pub board: Arc<Scoreboard>,
+    /// Application threads of a worker, as the scoreboard is to show them.
+    pub threads: usize,
+    /// The life of a worker, in its own process; gives the exit status.
+    pub work: &'m dyn Fn(Line, usize) -> i32,
+    /// The life of the preview front, if there is to be one; it ends when its line closes.
+    pub front: Option<&'m dyn Fn(Line) -> i32>,
+    /// Called when the server serves; with a text, when it never will.
+    pub verdict: &'m mut dyn FnMut(Result<(), Failure>),
+    /// Called when no further connection is to be taken: the socket file goes away at once, so that a successor can bind.
+    pub release_address: &'m dyn Fn(),
+    /// Opens the master's own log files anew.
+    pub reopen_logs: &'m dyn Fn(),
+    /// `SIGUSR1` means "finish": a web server has started us, and that is what it sends.
+    pub usr1_finishes: bool,
+}
+
+/// Why the server never came to serve.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Failure {
+    /// The application cannot be imported; the text is complete.
+    Import(String),
+    /// Something else.
+    Start(String),
+}
+
+/// How the master's life ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    Stopped,
+    /// As [`Outcome::Stopped`], asked for by `SIGHUP` where that could not mean a reload.
+    HungUp,
+    NeverServed(Failure),
+    /// The preview front died.
+    FrontDied,
+}
+
+struct Child {
+    process: ProcessId,
+    line: Line,
+    slot: usize,
+    retired: bool,
+}
+
+struct Master<'m> {
+    job: Job<'m>,
+    policy: Policy,
+    poller: Poller,
+    signals: SignalReader,
+    mask: OriginalMask,
+    workers: BTreeMap<WorkerId, Child>,
+    front: Option<(ProcessId, Line)>,
+    failure: Option<Failure>,
+    outcome: Option<Outcome>,
+    next_look: Instant,
+    rearm_at: Option<Instant>,
+    released: bool,
+}
+
+/// Runs the server until it ends.
+///
+/// # Errors
+/// When the kernel refuses what the master needs.
+pub fn run(job: Job<'_>) -> io::Result<Outcome> {
+    let host = job.host.clone();
+    let (signals, mask) = signals::block()?;
+    let poller = Poller::new()?;
+    poller.watch(&signals, SIGNALS)?;
+    poller.watch(job.board.bell(), BELL)?;
+    let now = Instant::now();
+    let policy = Policy::new(job.rules, now);
+    let mut master = Master {
+        job,
+        policy,
+        poller,
+        signals,
+        mask,
+        workers: BTreeMap::new(),
+        front: None,
+        failure: None,
+        outcome: None,
+        next_look: now,
+        rearm_at: None,
+        released: false,
+    };
+    let mut result = Ok(());
+    // The thread stays attached to an interpreter that called us, but for the time it waits: forking needs that.
+    host.run_thread(&mut |blocker| result = master.live(blocker));
+    mask.restore();
+    result?;
+    Ok(master.outcome.unwrap_or(Outcome::Stopped))
+}
+
+impl Master<'_> {
+    fn live(&mut self, blocker: &dyn Blocker) -> io::Result<()> {
+        let mut ready = ReadyList::new(32);
+        self.act();
+        while !self.is_over() {
+            let timeout = self.timeout();
+            let mut result = Ok(());
+            blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
+            result?;
+            for event in ready.iter() {
+                match event.token {
+                    SIGNALS => self.hear_signals(),
+                    BELL => {
+                        self.job.board.silence();
+                        self.rearm_at = Some(Instant::now() + REARM);
+                        self.next_look = Instant::now();
+                    }
+                    token => self.hear_worker(WorkerId(u32::try_from(token).unwrap_or(u32::MAX))),
+                }
+            }
+            self.mind_the_time();
+        }
+        Ok(())
+    }
+
+    fn mind_the_time(&mut self) {
+        let now = Instant::now();
+        let due = now >= self.next_look || self.policy.wake_at().is_some_and(|at| now >= at);
+        if due {
+            let loads = self.loads();
+            self.policy.look(|id| loads.get(&id).copied().unwrap_or_default(), now);
+            self.next_look = now + LOOK;
+            self.act();
+        }
+        if self.rearm_at.is_none_or(|at| now >= at) {
+            self.rearm_at = None;
+            let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
+            self.job.board.arm(wanted);
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let loads = self.loads();
+        let settled = self.policy.is_settled(|id| loads.get(&id).copied().unwrap_or_default());
+        let look = (!settled).then_some(self.next_look);
+        let soonest = [look, self.policy.wake_at(), self.rearm_at].into_iter().flatten().min()?;
+        Some(soonest.saturating_duration_since(Instant::now()))
+    }
+
+    fn loads(&self) -> BTreeMap<WorkerId, Load> {
+        self.workers.iter().map(|(id, child)| (*id, self.job.board.slot(child.slot).load())).collect()
+    }
+
+    fn hear_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::SIGTERM | Signal::SIGINT => {
+                    tracing::info!(signal = signal.as_str(), "stopping");
+                    self.tell_policy(Event::Stop);
+                }
+                Signal::SIGQUIT => self.tell_policy(Event::StopNow),
+                Signal::SIGHUP if self.job.host.is_given() => {
+                    tracing::info!("hung up: stopping, so that the program that started the server can go on");
+                    self.outcome = Some(Outcome::HungUp);
+                    self.tell_policy(Event::Stop);
+                }
+                Signal::SIGHUP => {
+                    if self.job.host.is_preloaded() {
+                        tracing::warn!("with preload, new workers serve the old code: restart to serve new code");
+                    }
+                    tracing::info!("reloading: new workers start, the old ones leave when these serve");
+                    self.tell_policy(Event::Reload);
+                }
+                Signal::SIGUSR1 if self.job.usr1_finishes => self.tell_policy(Event::Stop),
+                Signal::SIGUSR1 => self.reopen_logs(),
+                Signal::SIGTTIN => self.tell_policy(Event::More),
+                Signal::SIGTTOU => self.tell_policy(Event::Fewer),
+                Signal::SIGCHLD => self.reap(),
+                _ => {}
+            }
+        }
+    }
+
+    fn reopen_logs(&self) {
+        (self.job.reopen_logs)();
+        for child in self.workers.values() {
+            child.line.order(Order::ReopenLogs);
+        }
+        if let Some((_, line)) = &self.front {
+            line.order(Order::ReopenLogs);
+        }
+    }
+
+    fn hear_worker(&mut self, id: WorkerId) {
+        loop {
+            let Some(child) = self.workers.get_mut(&id) else { return };
+            match child.line.next_report() {
+                Heard::Message(Report::Ready) => self.tell_policy(Event::Ready(id)),
+                Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),
+                Heard::Message(Report::StartFailed(text)) => self.worker_failed(id, Failure::Start(text)),
+                Heard::Message(Report::Leaving) => {
+                    child.retired = true;
+                    self.tell_policy(Event::Leaving(id));
+                }
+                Heard::Silence => return,
+                Heard::Gone => {
+                    let _ = self.poller.forget(&child.line);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn worker_failed(&mut self, id: WorkerId, failure: Failure) {
+        if let Some(child) = self.workers.get_mut(&id) {
+            child.retired = true;
+        }
+        if self.policy.is_announced() {
+            let (Failure::Import(text) | Failure::Start(text)) = &failure;
+            tracing::error!(traceback = %text, "a new worker cannot serve");
+        }
+        self.failure = Some(failure);
+        self.tell_policy(Event::Failed(id));
+    }
+
+    fn reap(&mut self) {
+        while let Some((process, end)) = fork::reap() {
+            if self.front.as_ref().is_some_and(|(front, _)| *front == process) {
+                self.front = None;
+                if !self.released {
+                    tracing::error!(end = %end, "the preview front has died, the server stops");
+                    self.outcome = Some(Outcome::FrontDied);
+                    self.tell_policy(Event::Stop);
+                }
+                continue;
+            }
+            let found = self.workers.iter().find(|(_, child)| child.process == process).map(|(id, _)| *id);
+            if let Some(id) = found {
+                // What it has said before its end is still to be heard.
+                self.hear_worker(id);
+                self.bury(id, end);
+            }
+        }
+    }
+
+    fn bury(&mut self, id: WorkerId, end: End) {
+        let Some(child) = self.workers.remove(&id) else { return };
+        let served = self.job.board.slot(child.slot).load().served;
+        self.job.board.slot(child.slot).close();
+        let _ = self.poller.forget(&child.line);
+        let pid = child.process.0;
+        if child.retired && end == End::Exited(0) || self.released {
+            tracing::debug!(pid, served, "worker has left");
+        } else if self.policy.is_announced() {
+            tracing::warn!(pid, end = %end, served, "worker died unexpectedly");
+        }
+        if !self.policy.is_announced() && self.failure.is_none() {
+            self.failure =
+                Some(Failure::Start(format!("the first worker died while it imported the application ({end})")));
+        }
+        self.tell_policy(Event::Ended(id));
+    }
+
+    fn tell_policy(&mut self, event: Event) {
+        self.policy.handle(event, Instant::now());
+        self.act();
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.policy.poll_action() {
+            match action {
+                Action::Spawn(id) => self.spawn(id),
+                Action::Tell(id, order) => self.tell_worker(id, order),
+                Action::Kill(id) => {
+                    self.release();
+                    if let Some(child) = self.workers.get(&id) {
+                        fork::kill_now(child.process);
+                    }
+                }
+                Action::Announce => self.announce(),
+                Action::Reloaded => tracing::info!("reloaded"),
+                Action::ReloadFailed => {
+                    tracing::error!("the reload was given up, the old workers go on serving");
+                }
+                Action::BackOff(delay) => {
+                    tracing::error!(seconds = delay.as_secs_f64(), "workers die too fast, waiting with the next");
+                }
+                Action::Finish(verdict) => self.finish(verdict),
+            }
+        }
+    }
+
+    fn tell_worker(&mut self, id: WorkerId, order: Order) {
+        if order == Order::Stop {
+            self.release();
+        }
+        if let Some(child) = self.workers.get_mut(&id) {
+            child.retired = true;
+            child.line.order(order);
+        }
+    }
+
+    /// From now on the server only ends.
+    fn release(&mut self) {
+        if !std::mem::replace(&mut self.released, true) {
+            (self.job.release_address)();
+            // The front sees the end of its line and stops.
+            if let Some((_, line)) = &self.front {
+                line.order(Order::Stop);
+            }
+        }
+    }
+
+    fn announce(&mut self) {
+        if let Some(front) = self.job.front {
+            match self.fork_child(|line| front(line)) {
+                Ok((process, line)) => self.front = Some((process, line)),
+                Err(error) => {
+                    tracing::error!(%error, "the preview front cannot be started");
+                    self.outcome = Some(Outcome::FrontDied);
+                    self.policy.handle(Event::Stop, Instant::now());
+                    return;
+                }
+            }
+        }
+        (self.job.verdict)(Ok(()));
+    }
+
+    fn finish(&mut self, verdict: Verdict) {
+        self.release();
+        if verdict == Verdict::NeverServed {
+            let failure = self
+                .failure
+                .take()
+                .unwrap_or_else(|| Failure::Start("the first worker could not be started".to_owned()));
+            (self.job.verdict)(Err(failure.clone()));
+            self.outcome = Some(Outcome::NeverServed(failure));
+        }
+        self.outcome.get_or_insert(Outcome::Stopped);
+    }
+
+    fn is_over(&self) -> bool {
+        // Whatever was decided, nobody is left behind.
+        self.outcome.is_some() && self.released && self.workers.is_empty() && self.front.is_none()
+    }
+
+    fn spawn(&mut self, id: WorkerId) {
+        let used: Vec<usize> = self.workers.values().map(|child| child.slot).collect();
+        let slot = (0..self.job.board.slots()).find(|slot| !used.contains(slot)).unwrap_or(0);
+        self.job.board.open_slot(slot, self.job.threads);
+        let work = self.job.work;
+        match self.fork_child(|line| work(line, slot)) {
+            Ok((process, line)) => {
+                tracing::debug!(pid = process.0, "worker started");
+                if let Err(error) = self.poller.watch(&line, Token::from(id.0)) {
+                    tracing::error!(%error, "a worker cannot be heard");
+                }
+                self.workers.insert(id, Child { process, line, slot, retired: false });
+            }
+            Err(error) => {
+                tracing::error!(%error, "a worker cannot be started");
+                self.job.board.slot(slot).close();
+                self.failure.get_or_insert(Failure::Start(format!("a worker cannot be started: {error}")));
+                self.policy.handle(Event::Ended(id), Instant::now());
+            }
+        }
+    }
+
+    /// Forks, and runs `life` in the new process, which never returns from here.
+    fn fork_child(&mut self, life: impl FnOnce(Line) -> i32) -> io::Result<(ProcessId, Line)> {
+        let (ours, theirs) = channel::line()?;
+        match fork::fork(&*self.job.host.clone())? {
+            Side::Parent(process) => Ok((process, ours)),
+            Side::Child => {
+                drop(ours);
+                self.enter_child();
+                let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| life(theirs)));
+                fork::exit_now(status.unwrap_or(1));
+            }
+        }
+    }
+
+    /// Gives up, in a forked process, what belongs to the master alone: above all its ends of the other workers' lines.
+    fn enter_child(&mut self) {
+        self.workers.clear();
+        self.front = None;
+        if let Ok(poller) = Poller::new() {
+            self.poller = poller;
+        }
+        self.mask.restore();
+    }
+}
+
+/// Tokens above all worker names.
+const SIGNALS: Token = 1 << 40;
+const BELL: Token = SIGNALS + 1;
+
+/// Between two looks at the load while something is not as it should be at rest.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A bell that was answered is quiet for this time: growth goes in steps, and a full house costs nothing.
+const REARM: Duration = Duration::from_millis(50);

@@ -1,0 +1,167 @@
+//! The log: `tracing` events as lines on standard error, which may be `errlog`.
+//!
+//! A line holds local time, process id, level, message and fields. Nothing is buffered and no thread is started, so forking is
+//! safe. Control characters in fields are escaped: what a peer sent cannot forge a line.
+
+use std::fmt::{self, Write as _};
+use std::io;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Starts the log; a second call changes nothing.
+pub fn start(level: Level) {
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .event_format(LineFormat)
+        .try_init();
+}
+
+struct LineFormat;
+
+impl<S, N> FormatEvent<S, N> for LineFormat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        let Fields { message, rest } = fields;
+        writeln!(writer, "{} [{}] {level}: {message}{rest}", local_time().plain(), std::process::id())
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: String,
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        self.put(field.name(), &text);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field.name(), value);
+    }
+}
+
+impl Fields {
+    fn put(&mut self, name: &str, value: &str) {
+        // A traceback is several lines on purpose; it is the server's own field and no peer's text.
+        if name == "traceback" {
+            let _ = write!(self.rest, "\n{}", value.trim_end());
+        } else if name == "message" {
+            self.message.push_str(&clean(value));
+        } else if !value.is_empty() {
+            let _ = write!(self.rest, " {name}={}", clean(value));
+        }
+    }
+}
+
+fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            let _ = write!(out, "{}", character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// A moment in the machine's time zone.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalTime(libc::tm, u32);
+
+/// Now.
+pub fn local_time() -> LocalTime {
+    let (tm, micros) = crate::os::clock::local_now();
+    LocalTime(tm, micros)
+}
+
+impl LocalTime {
+    /// `2026-01-31 23:59:59`
+    pub fn plain(self) -> String {
+        let tm = self.0;
+        format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+            tm.tm_year + 1900,
+            tm.tm_mon + 1,
+            tm.tm_mday,
+            tm.tm_hour,
+            tm.tm_min,
+            tm.tm_sec
+        )
+    }
+
+    /// `31/Jan/2026:23:59:59 +0100`, as web servers write it.
+    pub fn combined(self) -> String {
+        let tm = self.0;
+        let month = usize::try_from(tm.tm_mon).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or("???");
+        let (sign, hours, minutes) = self.offset();
+        format!(
+            "{:02}/{month}/{:04}:{:02}:{:02}:{:02} {sign}{hours:02}{minutes:02}",
+            tm.tm_mday,
+            tm.tm_year + 1900,
+            tm.tm_hour,
+            tm.tm_min,
+            tm.tm_sec
+        )
+    }
+
+    /// `2026-01-31T23:59:59.123456+01:00`
+    pub fn iso(self) -> String {
+        let (sign, hours, minutes) = self.offset();
+        format!("{}.{:06}{sign}{hours:02}:{minutes:02}", self.plain().replace(' ', "T"), self.1)
+    }
+
+    fn offset(self) -> (char, i64, i64) {
+        let seconds = self.0.tm_gmtoff;
+        let sign = if seconds < 0 { '-' } else { '+' };
+        (sign, seconds.abs() / 3600, seconds.abs() % 3600 / 60)
+    }
+}
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_others_do() {
+        let mut tm = crate::os::clock::local(0);
+        (tm.tm_year, tm.tm_mon, tm.tm_mday) = (126, 0, 31);
+        (tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_gmtoff) = (23, 59, 58, -12_600);
+        let time = LocalTime(tm, 42);
+        assert_eq!(time.plain(), "2026-01-31 23:59:58");
+        assert_eq!(time.combined(), "31/Jan/2026:23:59:58 -0330");
+        assert_eq!(time.iso(), "2026-01-31T23:59:58.000042-03:30");
+    }
+
+    #[test]
+    fn control_characters_cannot_start_a_line() {
+        assert_eq!(clean("a\nb\u{1b}[1m"), "a\\nb\\u{1b}[1m");
+    }
+}

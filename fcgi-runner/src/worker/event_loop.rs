@@ -1,0 +1,391 @@
+//! The loop of a worker: accepts, reads, hands requests on, and knows when to leave.
+//!
+//! In a worker with one application thread the loop *is* that thread: a request is served where it was read. With several,
+//! the loop has a thread of its own and they are fed from a queue. Listeners are shared with other workers; the kernel wakes
+//! one of them for a connection, and a worker takes one connection at a time.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::connection::{Connection, Fate, Phase};
+use super::intake::Work;
+use super::pool::Pool;
+use super::service::Service;
+use super::settings::Settings;
+use crate::app::Blocker;
+use crate::os::channel::{Handoff, Heard, Line, Order, Report};
+use crate::os::listener::Listener;
+use crate::os::poller::{Poller, ReadyList, Token};
+use crate::os::signals::{WorkerSignal, WorkerSignals};
+use crate::os::stdio::LogFiles;
+use crate::os::socket::{self, Accepted};
+use crate::os::wake::Wake;
+
+/// What the loop is made of.
+pub(super) struct EventLoop<'w> {
+    pub(super) poller: Arc<Poller>,
+    pub(super) listeners: &'w [Listener],
+    pub(super) line: Option<Line>,
+    pub(super) signals: WorkerSignals,
+    pub(super) handoff: Option<Arc<Handoff>>,
+    pub(super) wake: Arc<Wake>,
+    pub(super) service: Arc<Service>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) pool: Option<Pool>,
+    pub(super) logs: LogFiles,
+    pub(super) connections: Slab<Entry>,
+    pub(super) state: State,
+    pub(super) accepting: bool,
+    pub(super) accept_again_at: Option<Instant>,
+    pub(super) swept_at: Instant,
+}
+
+/// A connection and whether the poller knows it.
+pub(super) struct Entry {
+    connection: Arc<Connection>,
+    watched: bool,
+}
+
+/// How the worker's life goes.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum State {
+    Serving,
+    /// Finish what runs and leave; siblings stay.
+    Retiring,
+    /// Finish what runs and leave; the server stops.
+    Stopping,
+    /// Leave now.
+    Quitting,
+}
+
+impl EventLoop<'_> {
+    /// Serves until it is time to leave; begins with a connection that is there already, if one is.
+    ///
+    /// # Errors
+    /// When the kernel refuses to watch a descriptor.
+    pub(super) fn run(&mut self, first: Option<OwnedFd>, blocker: &dyn Blocker) -> io::Result<()> {
+        self.watch_all()?;
+        let mut ready = ReadyList::new(EVENTS);
+        let mut work = Vec::new();
+        if let Some(line) = &self.line {
+            line.report(&Report::Ready);
+        }
+        if let Some(fd) = first {
+            self.adopt(fd, "the CGI bridge".to_owned(), &mut work, blocker);
+        }
+        while !self.is_over() {
+            let timeout = self.timeout();
+            let mut result = Ok(());
+            blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
+            result?;
+            for event in ready.iter() {
+                self.handle(event.token, &mut work, blocker)?;
+            }
+            self.keep_house(&mut work, blocker);
+        }
+        Ok(())
+    }
+
+    fn watch_all(&mut self) -> io::Result<()> {
+        for (index, listener) in self.listeners.iter().enumerate() {
+            self.poller.watch_shared(listener, LISTENER + index as Token)?;
+        }
+        self.accepting = !self.listeners.is_empty();
+        if let Some(line) = &self.line {
+            self.poller.watch(line, LINE)?;
+        }
+        for fd in self.signals.fds() {
+            self.poller.watch(fd, SIGNAL)?;
+        }
+        if let Some(handoff) = &self.handoff {
+            self.poller.watch_shared(handoff.as_fd(), HANDOFF)?;
+        }
+        self.poller.watch(self.wake.as_fd(), WAKE)
+    }
+
+    fn handle(&mut self, token: Token, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
+        match token {
+            LINE => self.hear_master(),
+            SIGNAL => self.hear_signals(),
+            WAKE => self.wake.clear(),
+            HANDOFF => {
+                if self.state == State::Serving
+                    && let Some(fd) = self.handoff.as_ref().and_then(|handoff| handoff.take())
+                {
+                    self.adopt(fd, "kept".to_owned(), work, blocker);
+                }
+            }
+            listener if listener >= LISTENER => {
+                if self.accepting {
+                    self.accept((listener - LISTENER) as usize, work, blocker)?;
+                }
+            }
+            token => {
+                let index = token as usize;
+                if let Some(connection) = self.connections.get(index).map(|entry| entry.connection.clone()) {
+                    self.advance(&connection, work, blocker);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one connection; `false` when nobody waits.
+    fn accept(&mut self, index: usize, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<bool> {
+        let listener = &self.listeners[index];
+        match socket::accept(listener.as_fd(), listener.is_tcp())? {
+            Accepted::Connection(fd) => {
+                let peer = listener.name().to_owned();
+                self.adopt(fd, peer, work, blocker);
+                Ok(true)
+            }
+            Accepted::Nobody => Ok(false),
+            Accepted::Exhausted(error) => {
+                tracing::error!(%error, "cannot accept connections, trying again in a second");
+                self.stop_accepting();
+                self.accept_again_at = Some(Instant::now() + ACCEPT_PAUSE);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Takes a connection in, and reads from it at once: the request is usually there already.
+    fn adopt(&mut self, fd: OwnedFd, peer: String, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        let vacant = self.connections.vacant_entry();
+        let connection = Connection::new(fd, vacant.key() as Token, peer, self.settings.clone());
+        vacant.insert(Entry { connection: connection.clone(), watched: false });
+        self.advance(&connection, work, blocker);
+    }
+
+    /// Reads once, serves what can be served, and decides about the connection.
+    fn advance(&mut self, connection: &Arc<Connection>, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        connection.pump(work);
+        let index = connection.token() as usize;
+        if self.pool.is_some() && !work.is_empty() {
+            // The loop must know the connection before an application thread can end it.
+            self.watch(index);
+        }
+        for item in work.drain(..) {
+            match &mut self.pool {
+                None => self.service.perform(&item, blocker),
+                Some(pool) => pool.submit(item),
+            }
+        }
+        match connection.fate() {
+            Fate::Close => self.drop_connection(index),
+            Fate::Keep => {
+                self.watch(index);
+                if self.pool.is_some() && connection.should_pause() {
+                    let _ = self.poller.pause(connection, connection.token());
+                }
+            }
+        }
+    }
+
+    fn watch(&mut self, index: usize) {
+        let Some(entry) = self.connections.get_mut(index) else { return };
+        if !entry.watched {
+            entry.watched = true;
+            if let Err(error) = self.poller.watch(&*entry.connection, index as Token) {
+                tracing::error!(%error, "a connection cannot be watched");
+                self.drop_connection(index);
+            }
+        }
+    }
+
+    fn drop_connection(&mut self, index: usize) {
+        if let Some(entry) = self.connections.try_remove(index)
+            && entry.watched
+        {
+            let _ = self.poller.forget(&*entry.connection);
+        }
+    }
+
+    fn hear_master(&mut self) {
+        let Some(line) = &self.line else { return };
+        match line.next_order() {
+            Heard::Message(Order::Retire) => self.enter(State::Retiring),
+            Heard::Message(Order::Stop) => self.enter(State::Stopping),
+            Heard::Message(Order::ReopenLogs) => self.reopen_logs(),
+            Heard::Silence => {}
+            Heard::Gone => {
+                tracing::warn!("the master is gone, this worker leaves");
+                let _ = self.poller.forget(line);
+                self.enter(State::Stopping);
+            }
+        }
+    }
+
+    fn reopen_logs(&self) {
+        if let Err(error) = self.logs.open() {
+            tracing::error!(%error, "a log file cannot be reopened");
+        }
+        if let Some(log) = &self.service.access_log {
+            log.reopen();
+        }
+    }
+
+    fn hear_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            let state = match signal {
+                WorkerSignal::Finish if self.state == State::Stopping && self.line.is_none() => State::Quitting,
+                WorkerSignal::Finish if self.line.is_some() => State::Retiring,
+                WorkerSignal::Finish => State::Stopping,
+                WorkerSignal::Quit => State::Quitting,
+            };
+            self.enter(state);
+        }
+    }
+
+    fn enter(&mut self, state: State) {
+        if state <= self.state {
+            return;
+        }
+        let was_serving = self.state == State::Serving;
+        self.state = state;
+        if let Some(pool) = &self.pool {
+            pool.tell_ends();
+        }
+        if was_serving
+            && state == State::Retiring
+            && let Some(line) = &self.line
+        {
+            line.report(&Report::Leaving);
+        }
+        if was_serving && let Some(handoff) = &self.handoff {
+            let _ = self.poller.forget(handoff.as_fd());
+        }
+    }
+
+    /// What has to be done after each round, whatever happened in it.
+    fn keep_house(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        if self.service.is_exhausted() {
+            self.enter(State::Retiring);
+        }
+        match self.state {
+            State::Serving => self.mind_accepting(),
+            State::Retiring | State::Stopping => self.wind_down(work, blocker),
+            State::Quitting => {}
+        }
+        let now = Instant::now();
+        if now.duration_since(self.swept_at) >= SWEEP {
+            self.swept_at = now;
+            self.sweep(now, work, blocker);
+        }
+    }
+
+    /// Listens only while a connection could be served: others may be idle.
+    fn mind_accepting(&mut self) {
+        let paused = self.accept_again_at.is_some_and(|at| at > Instant::now());
+        let wanted = !paused && !self.pool.as_ref().is_some_and(Pool::is_saturated);
+        if !paused {
+            self.accept_again_at = None;
+        }
+        if wanted && !self.accepting && !self.listeners.is_empty() {
+            self.accepting = true;
+            for (index, listener) in self.listeners.iter().enumerate() {
+                let _ = self.poller.watch_shared(listener, LISTENER + index as Token);
+            }
+        } else if !wanted {
+            if let Some(pool) = &self.pool {
+                pool.tell_ends();
+            }
+            self.stop_accepting();
+        }
+    }
+
+    fn stop_accepting(&mut self) {
+        if std::mem::take(&mut self.accepting) {
+            for listener in self.listeners {
+                let _ = self.poller.forget(listener);
+            }
+        }
+    }
+
+    /// Leaving: connections that wait in the queue of a stopping server are still served, idle ones are handed on or closed.
+    fn wind_down(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        if self.accepting && self.state == State::Stopping {
+            for index in 0..self.listeners.len() {
+                while matches!(self.accept(index, work, blocker), Ok(true)) {}
+            }
+        }
+        self.stop_accepting();
+        let idle: Vec<usize> = self
+            .connections
+            .iter()
+            .filter(|(_, entry)| matches!(entry.connection.phase(), Phase::Idle { .. }))
+            .map(|(index, _)| index)
+            .collect();
+        for index in idle {
+            let connection = self.connections[index].connection.clone();
+            let handed_on = self.state == State::Retiring
+                && self.handoff.as_ref().is_some_and(|handoff| handoff.give(connection.as_fd()));
+            if handed_on || !self.has_input(&connection, work, blocker) {
+                self.drop_connection(index);
+            }
+        }
+    }
+
+    /// Whether a connection that looked idle has a request after all; it is served then.
+    fn has_input(&mut self, connection: &Arc<Connection>, work: &mut Vec<Work>, blocker: &dyn Blocker) -> bool {
+        self.advance(connection, work, blocker);
+        !matches!(connection.phase(), Phase::Idle { .. })
+    }
+
+    /// Ends what has been waited for too long.
+    fn sweep(&mut self, now: Instant, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        let all: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
+        for index in all {
+            let connection = self.connections[index].connection.clone();
+            let settings = connection.settings();
+            let limit = match connection.phase() {
+                Phase::Idle { served_any: true } => settings.idle_timeout,
+                Phase::Idle { served_any: false } => settings.header_timeout,
+                Phase::Arriving => settings.read_timeout,
+                Phase::Lingering => settings.linger_timeout,
+                Phase::Running => continue,
+            };
+            if connection.quiet_for(now) < limit {
+                continue;
+            }
+            tracing::debug!(peer = connection.peer_name(), phase = ?connection.phase(), "closing a quiet connection");
+            connection.give_up();
+            self.advance(&connection, work, blocker);
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if self.connections.is_empty() && self.accept_again_at.is_none() {
+            return None;
+        }
+        Some(SWEEP)
+    }
+
+    fn is_over(&self) -> bool {
+        match self.state {
+            State::Serving => self.listeners.is_empty() && self.connections.is_empty(),
+            State::Retiring | State::Stopping => !self.accepting && self.connections.is_empty(),
+            State::Quitting => true,
+        }
+    }
+}
+
+/// Tokens above all those of connections.
+const LINE: Token = 1 << 40;
+const SIGNAL: Token = LINE + 1;
+const HANDOFF: Token = LINE + 2;
+const WAKE: Token = LINE + 3;
+const LISTENER: Token = LINE + 16;
+
+/// Events taken from the kernel in one wait.
+const EVENTS: usize = 64;
+
+/// Between two looks at connections that may be quiet for too long.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// After running out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,98 @@
+//! A worker: the sockets on one side, the application on the other.
+
+mod connection;
+mod event_loop;
+mod intake;
+pub mod pool;
+mod service;
+pub mod settings;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use slab::Slab;
+
+use self::event_loop::{EventLoop, State};
+use self::pool::{Pool, ThreadRules};
+pub use self::service::Service;
+use self::settings::{Feeding, Settings};
+use crate::app::{Application, Host, PlainBlocker};
+use crate::os::channel::{Handoff, Line};
+use crate::os::listener::Listener;
+use crate::os::poller::Poller;
+use crate::os::scoreboard::Scoreboard;
+use crate::os::signals;
+use crate::os::stdio::LogFiles;
+use crate::os::wake::Wake;
+use crate::telemetry::access::AccessLog;
+
+/// What a worker is given to work with.
+pub struct Worker<'w> {
+    pub host: Arc<dyn Host>,
+    pub app: Arc<dyn Application>,
+    pub listeners: &'w [Listener],
+    /// The line to the master; without one, the worker is alone and signals are its own business.
+    pub line: Option<Line>,
+    pub handoff: Option<Arc<Handoff>>,
+    pub board: Arc<Scoreboard>,
+    pub slot: usize,
+    /// A connection to begin with; without listeners, the worker ends with it.
+    pub first: Option<OwnedFd>,
+    /// `None`: one application thread, which is the loop's own.
+    pub threads: Option<ThreadRules>,
+    pub max_requests: u64,
+    pub settings: Settings,
+    pub access_log: Option<AccessLog>,
+    pub logs: LogFiles,
+}
+
+impl Worker<'_> {
+    /// Serves until it is told to leave.
+    ///
+    /// # Errors
+    /// When the kernel refuses what a loop needs.
+    pub fn run(self) -> io::Result<()> {
+        let poller = Arc::new(Poller::new()?);
+        let wake = Arc::new(Wake::new()?);
+        let signals = signals::install_worker_handlers(self.line.is_none())?;
+        let mut service = Service::new(self.app, self.board, self.slot);
+        service.access_log = self.access_log;
+        service.max_requests = self.max_requests;
+        let service = Arc::new(service);
+        let feeding = if self.threads.is_some() { Feeding::Loop(poller.clone()) } else { Feeding::Pull };
+        let pool =
+            self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
+        let mut event_loop = EventLoop {
+            poller,
+            listeners: self.listeners,
+            line: self.line,
+            signals,
+            handoff: self.handoff,
+            wake,
+            service,
+            settings: Arc::new(Settings { feeding, ..self.settings }),
+            pool,
+            logs: self.logs,
+            connections: Slab::new(),
+            state: State::Serving,
+            accepting: false,
+            accept_again_at: None,
+            swept_at: Instant::now(),
+        };
+        let first = self.first;
+        if event_loop.pool.is_some() {
+            event_loop.run(first, &PlainBlocker)?;
+        } else {
+            let mut result = Ok(());
+            let mut first = first;
+            self.host.run_thread(&mut |blocker| result = event_loop.run(first.take(), blocker));
+            result?;
+        }
+        if let Some(pool) = event_loop.pool.take() {
+            pool.join();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Serving one request, in whatever thread: counted, logged, and ended in every case.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::intake::Work;
+use crate::app::{Application, Blocker, Request, answer_with_page};
+use crate::os::scoreboard::Scoreboard;
+use crate::telemetry::access::AccessLog;
+
+/// What all application threads of a worker share.
+pub struct Service {
+    pub app: Arc<dyn Application>,
+    pub access_log: Option<AccessLog>,
+    pub board: Arc<Scoreboard>,
+    pub slot: usize,
+    /// Requests after which the worker leaves; 0: never.
+    pub max_requests: u64,
+    served: AtomicU64,
+    exhausted: AtomicBool,
+}
+
+impl Service {
+    pub fn new(app: Arc<dyn Application>, board: Arc<Scoreboard>, slot: usize) -> Self {
+        Self {
+            app,
+            access_log: None,
+            board,
+            slot,
+            max_requests: 0,
+            served: AtomicU64::new(0),
+            exhausted: AtomicBool::new(false),
+        }
+    }
+
+    /// Does one piece of work.
+    pub fn perform(&self, work: &Work, blocker: &dyn Blocker) {
+        match work {
+            Work::Serve(request) => self.serve(request, blocker),
+            Work::Refuse(request, refusal) => {
+                tracing::warn!(
+                    peer = %request.link().peer(),
+                    status = refusal.code,
+                    reason = %refusal.text,
+                    "request refused"
+                );
+                answer_with_page(request, refusal.code, refusal.title, &refusal.text, blocker);
+                self.log(request);
+            }
+        }
+    }
+
+    /// Whether the worker has served as many requests as it may.
+    pub fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Acquire)
+    }
+
+    fn serve(&self, request: &Arc<Request>, blocker: &dyn Blocker) {
+        let slot = self.board.slot(self.slot);
+        if slot.begin() {
+            self.board.note_busy();
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.app.serve(request)));
+        if outcome.is_err() {
+            tracing::error!("a bug in the server: serving a request has panicked");
+            let text = "The server has met an error of its own.";
+            answer_with_page(request, 500, "Internal Server Error", text, blocker);
+        }
+        if !request.is_ended() {
+            request.link().cut(request.key(), blocker);
+        }
+        slot.end();
+        self.log(request);
+        let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.max_requests > 0 && served >= self.max_requests {
+            self.exhausted.store(true, Ordering::Release);
+        }
+    }
+
+    fn log(&self, request: &Request) {
+        if let Some(log) = &self.access_log {
+            log.record(request);
+        }
+    }
+}
