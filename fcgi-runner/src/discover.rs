@@ -44,10 +44,8 @@ pub fn discover(
     let target = match &config.app {
         Some(app) if app == "builtin:echo" => Target::Echo,
         Some(app) => named(app, folder, &mut search_path),
-        None => look_around(config, &environment).ok_or_else(|| NothingFound {
-            folder: folder.clone(),
-            looked_for: LOOKED_FOR.to_owned(),
-        })?,
+        None => look_around(config, &environment)
+            .ok_or_else(|| NothingFound { folder: folder.clone(), looked_for: LOOKED_FOR.to_owned() })?,
     };
     search_path.push(folder.clone());
     let virtualenv = config
@@ -78,7 +76,9 @@ fn look_around(config: &Config, environment: &impl Fn(&str) -> Option<String>) -
         return Some(Target::Django { settings: None });
     }
     let folder = &config.start_dir;
-    if let Some(settings) = fs::read_to_string(folder.join("manage.py")).ok().and_then(|text| settings_in(&text)) {
+    if let Some(settings) =
+        fs::read_to_string(folder.join("manage.py")).ok().and_then(|text| settings_in(&text))
+    {
         return Some(Target::Django { settings: Some(settings) });
     }
     FILES
@@ -123,8 +123,8 @@ mod tests {
         discover(&config(words, folder), |_| None).ok().map(|found| found.target)
     }
 
-    fn django(settings: &str) -> Option<Target> {
-        Some(Target::Django { settings: Some(settings.to_owned()) })
+    fn django(settings: &str) -> Target {
+        Target::Django { settings: Some(settings.to_owned()) }
     }
 
     #[test]
@@ -137,9 +137,12 @@ mod tests {
         put("app.py", "");
         put("wsgi.py", "");
         assert_eq!(target(&[], dir.path()), Some(Target::Module("wsgi".into())));
-        put("manage.py", "# DJANGO_SETTINGS_MODULE 'no'\n    os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"mysite.settings\")\n");
-        assert_eq!(target(&[], dir.path()), django("mysite.settings"));
-        assert_eq!(target(&["settings=other"], dir.path()), django("other"));
+        put(
+            "manage.py",
+            "# DJANGO_SETTINGS_MODULE 'no'\n    os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"mysite.settings\")\n",
+        );
+        assert_eq!(target(&[], dir.path()), Some(django("mysite.settings")));
+        assert_eq!(target(&["settings=other"], dir.path()), Some(django("other")));
         assert_eq!(target(&["m:f", "settings=other"], dir.path()), Some(Target::Module("m:f".into())));
         let by_environment = discover(&config(&[], dir.path()), |name| {
             (name == "DJANGO_SETTINGS_MODULE").then(|| "x".to_owned())

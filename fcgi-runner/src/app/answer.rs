@@ -126,7 +126,8 @@ impl Answer {
         }
         self.sent = true;
         self.request.note_status(code);
-        let body = page.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| page.len() - at - 4);
+        let body =
+            page.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| page.len() - at - 4);
         self.request.note_sent(body as u64);
         let _ = self.request.link().stdout(self.request.key(), &[page], true, blocker);
     }

@@ -52,7 +52,7 @@ fn reply(answer: &mut Answer, request: &Arc<Request>, path: &str) -> Result<(), 
         return Ok(answer.finish(&[], false, &PlainBlocker)?);
     }
     let mut body = Vec::new();
-    for (name, value) in request.params().iter() {
+    for (name, value) in request.params() {
         body.extend_from_slice(name);
         body.push(b'=');
         body.extend_from_slice(value);

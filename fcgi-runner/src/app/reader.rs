@@ -81,7 +81,10 @@ impl BodyReader {
             return Ok(self.pending.split_to(at));
         }
         let max = self.remaining.map_or(max, |left| max.min(usize::try_from(left).unwrap_or(usize::MAX)));
-        while max > 0 {
+        if max == 0 {
+            return Ok(Bytes::new());
+        }
+        loop {
             match self.request.body().take(max)? {
                 Taken::Data(data) => {
                     if let Some(left) = &mut self.remaining {
@@ -90,14 +93,13 @@ impl BodyReader {
                     return Ok(data);
                 }
                 Taken::Nothing => self.request.link().wait_for_input(&self.request, blocker),
-                Taken::End => break,
+                Taken::End => return Ok(Bytes::new()),
                 Taken::Broken => {
                     let text = "the web server went away before the request body was complete";
                     return Err(io::Error::new(io::ErrorKind::ConnectionReset, text));
                 }
             }
         }
-        Ok(Bytes::new())
     }
 
     fn give_back(&mut self, rest: Bytes) {

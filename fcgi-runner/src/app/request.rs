@@ -183,6 +183,10 @@ impl Request {
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Request").field("key", &self.key).field("role", &self.role).finish_non_exhaustive()
+        formatter
+            .debug_struct("Request")
+            .field("key", &self.key)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
     }
 }

@@ -69,7 +69,8 @@ pub fn start(workdir: &Path, umask: u32, logs: &LogFiles, hooks: &dyn ForkHooks)
             match result {
                 Ok(_) => Ok(Role::Daemon(verdict)),
                 Err(error) => {
-                    verdict.give(FAILED, &format!("error: the server cannot go to the background: {error}\n"));
+                    verdict
+                        .give(FAILED, &format!("error: the server cannot go to the background: {error}\n"));
                     super::fork::exit_now(i32::from(FAILED));
                 }
             }

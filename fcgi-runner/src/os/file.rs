@@ -10,9 +10,9 @@ use super::stdio::borrow;
 
 /// Whether the descriptor is an open regular file.
 pub fn is_regular(fd: RawFd) -> bool {
-    borrow(fd).and_then(|fd| fstat(fd).ok()).is_some_and(|stat| {
-        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
-    })
+    borrow(fd)
+        .and_then(|fd| fstat(fd).ok())
+        .is_some_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG)
 }
 
 /// Reads at a position without moving the file's own.

@@ -79,7 +79,9 @@ impl std::fmt::Display for End {
 pub fn reap() -> Option<(ProcessId, End)> {
     loop {
         match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) => return Some((ProcessId(pid.as_raw()), End::Exited(status))),
+            Ok(WaitStatus::Exited(pid, status)) => {
+                return Some((ProcessId(pid.as_raw()), End::Exited(status)));
+            }
             Ok(WaitStatus::Signaled(pid, signal, _)) => {
                 return Some((ProcessId(pid.as_raw()), End::Signaled(signal as i32)));
             }

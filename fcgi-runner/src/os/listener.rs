@@ -61,7 +61,9 @@ impl ListenError {
     /// What the operator can do.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::InUse(_) => "stop the other server first (kill it by its pidfile), or choose another address",
+            Self::InUse(_) => {
+                "stop the other server first (kill it by its pidfile), or choose another address"
+            }
             Self::NotASocket(_) => "choose another path for `socket=`, or remove the file yourself",
             Self::Resolve { .. } => "give an address such as 127.0.0.1 or ::1",
             Self::NotListening(_) => {
@@ -94,16 +96,16 @@ impl Listener {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
         let address = SockAddr::unix(path).map_err(failed)?;
         socket.bind(&address).map_err(failed)?;
-        let made = Made::of(path).map_err(failed)?;
+        let file = Made::of(path).map_err(failed)?;
         let ready = mode
             .map_or(Ok(()), |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
             .and_then(|()| socket.listen(BACKLOG))
             .and_then(|()| socket.set_nonblocking(true));
         if let Err(error) = ready {
-            made.remove();
+            file.remove();
             return Err(failed(error));
         }
-        Ok(Self { socket, tcp: false, made: Some(made), name: name.clone() })
+        Ok(Self { socket, tcp: false, made: Some(file), name: name.clone() })
     }
 
     /// Listens on every address that `host` stands for (IPv4, IPv6).
@@ -245,7 +247,9 @@ fn clear_the_way(path: &Path, deadline: Instant) -> Result<(), ListenError> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(ListenError::System { name: path.display().to_string(), source }),
-            Ok(meta) if !meta.file_type().is_socket() => return Err(ListenError::NotASocket(path.to_owned())),
+            Ok(meta) if !meta.file_type().is_socket() => {
+                return Err(ListenError::NotASocket(path.to_owned()));
+            }
             Ok(_) => {}
         }
         if is_dead(path) {

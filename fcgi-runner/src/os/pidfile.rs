@@ -131,7 +131,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.pid");
         let _pidfile = Pidfile::claim(&path, NOW).unwrap();
-        let Err(PidfileError::Alive { pid, .. }) = Pidfile::claim(&path, NOW) else { panic!("claimed twice") };
+        let Err(PidfileError::Alive { pid, .. }) = Pidfile::claim(&path, NOW) else {
+            panic!("claimed twice")
+        };
         assert_eq!(pid, std::process::id().to_string());
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 /// A name that the owner of a poller gives to a descriptor.
-pub type Token = u64;
+pub type Token = usize;
 
 /// A set of descriptors to wait for.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Poller {
     /// # Errors
     /// When the kernel refuses the descriptor (a plain file) or is out of memory.
     pub fn watch(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
-        Ok(self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
+        Ok(self.epoll.add(fd, event(EpollFlags::EPOLLIN, token))?)
     }
 
     /// Waits for connections on a listener that several processes share; the kernel wakes one of them, not all.
@@ -56,7 +56,7 @@ impl Poller {
     /// As for [`Poller::watch`].
     pub fn watch_shared(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE;
-        Ok(self.epoll.add(fd, EpollEvent::new(flags, token))?)
+        Ok(self.epoll.add(fd, event(flags, token))?)
     }
 
     /// Keeps the descriptor in the set but reports only that its peer is gone.
@@ -64,7 +64,7 @@ impl Poller {
     /// # Errors
     /// When the descriptor is not in the set.
     pub fn pause(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
-        Ok(self.epoll.modify(fd, &mut EpollEvent::new(EpollFlags::empty(), token))?)
+        Ok(self.epoll.modify(fd, &mut event(EpollFlags::empty(), token))?)
     }
 
     /// Reports input on a paused descriptor again.
@@ -72,7 +72,7 @@ impl Poller {
     /// # Errors
     /// When the descriptor is not in the set.
     pub fn resume(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
-        Ok(self.epoll.modify(fd, &mut EpollEvent::new(EpollFlags::EPOLLIN, token))?)
+        Ok(self.epoll.modify(fd, &mut event(EpollFlags::EPOLLIN, token))?)
     }
 
     /// Takes the descriptor out of the set.
@@ -108,10 +108,14 @@ impl ReadyList {
     /// Walks over what the last wait found.
     pub fn iter(&self) -> impl Iterator<Item = Ready> + '_ {
         self.raw[..self.len].iter().map(|event| Ready {
-            token: event.data(),
+            token: usize::try_from(event.data()).unwrap_or(usize::MAX),
             hung_up: event.events().intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR),
         })
     }
+}
+
+fn event(flags: EpollFlags, token: Token) -> EpollEvent {
+    EpollEvent::new(flags, token as u64)
 }
 
 /// Milliseconds rounded up, so that a deadline is never polled for in a busy loop.

@@ -94,7 +94,9 @@ impl Scoreboard {
     /// The slot of a worker; slots beyond the board's end share the last one.
     pub fn slot(&self, index: usize) -> &Slot {
         // SAFETY: the index is below `count`.
-        unsafe { self.slots.add(index.min(self.count.get() - 1)).as_ref() }
+        let slot = unsafe { self.slots.add(index.min(self.count.get() - 1)) };
+        // SAFETY: the mapping lives as long as the board, and its bytes are valid slots.
+        unsafe { slot.as_ref() }
     }
 
     /// Takes a slot into use for a worker with so many threads.

@@ -157,7 +157,10 @@ mod tests {
         let mut buffer = BytesMut::new();
         assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert!(buffer.is_empty());
-        assert_eq!(send(left.as_fd(), &[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"c")]).unwrap(), 3);
+        assert_eq!(
+            send(left.as_fd(), &[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"c")]).unwrap(),
+            3
+        );
         assert!(wait(right.as_fd(), true, false, Duration::from_secs(5)).unwrap().readable);
         assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap(), 3);
         assert_eq!(&buffer[..], b"abc");

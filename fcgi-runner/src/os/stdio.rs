@@ -128,7 +128,6 @@ pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     old.try_clone_to_owned()
 }
 
-
 /// Looks at a descriptor by its number; `None` when it is not open.
 pub fn borrow(fd: RawFd) -> Option<BorrowedFd<'static>> {
     if fd < 0 {

@@ -76,7 +76,9 @@ impl<'py> Call<'py> {
             answer.cut(&blocker);
         }
         if answer.was_cut_short() {
-            tracing::warn!("the application gave more body than its Content-Length, the rest was thrown away");
+            tracing::warn!(
+                "the application gave more body than its Content-Length, the rest was thrown away"
+            );
         }
         Ok(())
     }
@@ -90,7 +92,12 @@ impl<'py> Call<'py> {
             && let Some((fd, position)) = file_wrapper::regular_file(wrapper)
             && self.is_wanted()?
         {
-            file_wrapper::send_file(&mut *self.response.get().answer()?, fd, position, &PyBlocker::new(self.py))?;
+            file_wrapper::send_file(
+                &mut *self.response.get().answer()?,
+                fd,
+                position,
+                &PyBlocker::new(self.py),
+            )?;
             return self.finish(&[], false);
         }
         let blocker = PyBlocker::new(self.py);
@@ -110,7 +117,7 @@ impl<'py> Call<'py> {
     }
 
     fn finish(&self, parts: &[Bound<'py, PyBytes>], whole: bool) -> PyResult<()> {
-        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        let parts: Vec<&[u8]> = parts.iter().map(PyBytesMethods::as_bytes).collect();
         let mut answer = self.response.get().answer()?;
         answer.finish(&parts, whole, &PyBlocker::new(self.py)).map_err(to_python)
     }
@@ -169,10 +176,9 @@ fn close(iterable: &Bound<'_, PyAny>) -> PyResult<()> {
 /// The traceback as Python prints it.
 pub(super) fn traceback(py: Python<'_>, error: &PyErr) -> String {
     let format = || -> PyResult<String> {
-        let lines = py.import("traceback")?.call_method1(
-            "format_exception",
-            (error.get_type(py), error.value(py), error.traceback(py)),
-        )?;
+        let lines = py
+            .import("traceback")?
+            .call_method1("format_exception", (error.get_type(py), error.value(py), error.traceback(py)))?;
         lines.try_iter()?.map(|line| line?.extract::<String>()).collect()
     };
     format().unwrap_or_else(|_| {

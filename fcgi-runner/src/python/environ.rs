@@ -35,7 +35,8 @@ impl EnvironBuilder {
             ("wsgi.input_terminated", flag(true)?),
             ("wsgi.file_wrapper", py.get_type::<FileWrapper>().into_any().unbind()),
         ];
-        let fixed = fixed.into_iter().map(|(name, value)| (PyString::intern(py, name).unbind(), value)).collect();
+        let fixed =
+            fixed.into_iter().map(|(name, value)| (PyString::intern(py, name).unbind(), value)).collect();
         Ok(Self { names: Names::default(), script_name, fixed })
     }
 
@@ -47,7 +48,7 @@ impl EnvironBuilder {
     ) -> PyResult<Bound<'py, PyDict>> {
         let environ = PyDict::new(py);
         let mut essentials = Essentials::default();
-        for (name, value) in request.params().iter() {
+        for (name, value) in request.params() {
             if essentials.note(name, value) {
                 environ.set_item(self.names.name(py, name), latin1(py, value))?;
             }

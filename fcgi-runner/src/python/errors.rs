@@ -29,6 +29,7 @@ impl ErrorStream {
     }
 }
 
+#[expect(clippy::unused_self, reason = "Python calls every method on an object")]
 #[pymethods]
 impl ErrorStream {
     /// Writes text; gives its length.

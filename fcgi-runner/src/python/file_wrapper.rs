@@ -33,7 +33,9 @@ impl FileWrapper {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let block = self.filelike.bind(py).call_method1("read", (self.block_size,))?;
-        let empty = block.cast::<PyBytes>().map_or_else(|_| block.is_truthy(), |block| Ok(!block.as_bytes().is_empty()))?;
+        let empty = block
+            .cast::<PyBytes>()
+            .map_or_else(|_| block.is_truthy(), |block| Ok(!block.as_bytes().is_empty()))?;
         Ok(Some(block).filter(|_| empty))
     }
 

@@ -61,11 +61,6 @@ impl PythonHost {
         SearchPath(self.options.search_path.clone()).apply(py).map_err(|error| internal(py, &error))?;
         loader::load(py, &self.options.target)
     }
-
-    fn is_started(&self) -> bool {
-        // SAFETY: may be asked at any time.
-        (unsafe { ffi::Py_IsInitialized() }) != 0
-    }
 }
 
 impl Host for PythonHost {
@@ -77,7 +72,8 @@ impl Host for PythonHost {
             let callable = self.import(py)?;
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
                 .map_err(|error| internal(py, &error))?;
-            Ok(Arc::new(PythonApplication::new(callable, environ, self.options.debug)) as Arc<dyn Application>)
+            Ok(Arc::new(PythonApplication::new(callable, environ, self.options.debug))
+                as Arc<dyn Application>)
         })
     }
 
@@ -97,7 +93,7 @@ impl Host for PythonHost {
     }
 
     fn run_thread(&self, body: &mut dyn FnMut(&dyn Blocker)) {
-        if self.is_started() {
+        if interpreter::is_started() {
             Python::attach(|py| body(&PyBlocker::new(py)));
         } else {
             body(&PlainBlocker);
@@ -105,7 +101,7 @@ impl Host for PythonHost {
     }
 
     fn shut_down(&self) {
-        if !self.is_started() {
+        if !interpreter::is_started() {
             return;
         }
         Python::attach(|py| {
@@ -141,7 +137,7 @@ impl Host for PythonHost {
 
 impl ForkHooks for PythonHost {
     fn before_fork(&self) {
-        if self.is_started() {
+        if interpreter::is_started() {
             // SAFETY: a started interpreter, and the thread that forks is attached to it (the supervisor runs inside
             // `run_thread`).
             Python::attach(|_| unsafe { ffi::PyOS_BeforeFork() });
@@ -149,14 +145,14 @@ impl ForkHooks for PythonHost {
     }
 
     fn after_fork_parent(&self) {
-        if self.is_started() {
+        if interpreter::is_started() {
             // SAFETY: pairs with the call before the fork, in the same thread.
             Python::attach(|_| unsafe { ffi::PyOS_AfterFork_Parent() });
         }
     }
 
     fn after_fork_child(&self) {
-        if self.is_started() {
+        if interpreter::is_started() {
             // SAFETY: pairs with the call before the fork, in the only thread that the child has.
             Python::attach(|_| unsafe { ffi::PyOS_AfterFork_Child() });
         }
@@ -186,7 +182,8 @@ fn prepare_for_fork(py: Python<'_>) -> Result<(), LoadError> {
     let threads = prepare().map_err(|error| internal(py, &error))?;
     if threads > 1 {
         return Err(LoadError {
-            message: "the application starts threads when it is imported, they would not live in the workers".to_owned(),
+            message: "the application starts threads when it is imported, they would not live in the workers"
+                .to_owned(),
             hint: Some("leave out preload, then every worker imports the application itself".to_owned()),
         });
     }

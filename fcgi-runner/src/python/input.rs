@@ -36,6 +36,7 @@ impl Input {
     }
 }
 
+#[expect(clippy::unused_self, reason = "Python calls every method on an object")]
 #[pymethods]
 impl Input {
     /// Reads `size` bytes, or all that is left; fewer only at the end.
@@ -72,8 +73,10 @@ impl Input {
 
     /// Reads into a buffer; gives the number of bytes.
     fn readinto(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let view = py.import("builtins")?.getattr("memoryview")?.call1((buffer,))?.call_method1("cast", ("B",))?;
-        let size = isize::try_from(view.len()?).map_err(|_| PyValueError::new_err("the buffer is too large"))?;
+        let view =
+            py.import("builtins")?.getattr("memoryview")?.call1((buffer,))?.call_method1("cast", ("B",))?;
+        let size =
+            isize::try_from(view.len()?).map_err(|_| PyValueError::new_err("the buffer is too large"))?;
         let data = self.read(py, Some(size))?;
         let length = data.as_bytes().len();
         view.set_item(pyo3::types::PySlice::new(py, 0, isize::try_from(length)?, 1), data)?;

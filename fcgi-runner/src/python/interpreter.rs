@@ -10,13 +10,18 @@ use std::path::{Path, PathBuf};
 
 use pyo3::ffi;
 
+/// Whether there is an interpreter in this process.
+pub(super) fn is_started() -> bool {
+    // SAFETY: may be asked at any time.
+    (unsafe { ffi::Py_IsInitialized() }) != 0
+}
+
 /// Starts the interpreter in this process, once; the calling thread is not attached afterwards.
 ///
 /// # Errors
 /// The interpreter's own words.
 pub(super) fn start(virtualenv: Option<&Path>) -> Result<(), String> {
-    // SAFETY: may be asked at any time.
-    if unsafe { ffi::Py_IsInitialized() } != 0 {
+    if is_started() {
         return Ok(());
     }
     let mut config = std::mem::MaybeUninit::<ffi::PyConfig>::zeroed();
@@ -67,8 +72,10 @@ fn check_version(virtualenv: &Path) -> Result<(), String> {
         let (key, value) = line.split_once('=')?;
         matches!(key.trim(), "version" | "version_info").then(|| value.trim().to_owned())
     });
-    // SAFETY: the function returns a static string and may be called before the start.
-    let ours = unsafe { CStr::from_ptr(ffi::Py_GetVersion()) }.to_string_lossy().into_owned();
+    // SAFETY: may be called before the start.
+    let ours = unsafe { ffi::Py_GetVersion() };
+    // SAFETY: the interpreter's version is a static string.
+    let ours = unsafe { CStr::from_ptr(ours) }.to_string_lossy().into_owned();
     let minor = |version: &str| -> Vec<String> {
         version.split(['.', ' ', '+']).take(2).map(str::to_owned).collect()
     };
@@ -83,6 +90,7 @@ fn check_version(virtualenv: &Path) -> Result<(), String> {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Field {
     ProgramName,
     Executable,
@@ -90,13 +98,9 @@ enum Field {
 
 fn set_string(config: &mut ffi::PyConfig, field: Field, path: &Path) -> Result<(), String> {
     let bytes = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| error.to_string())?;
-    let config: *mut ffi::PyConfig = config;
-    // SAFETY: `config` is a live, initialised structure.
-    let target = unsafe {
-        match field {
-            Field::ProgramName => &raw mut (*config).program_name,
-            Field::Executable => &raw mut (*config).executable,
-        }
+    let target = match field {
+        Field::ProgramName => &raw mut config.program_name,
+        Field::Executable => &raw mut config.executable,
     };
     // SAFETY: the target is a string field of this very structure, the bytes end with NUL.
     check(unsafe { ffi::PyConfig_SetBytesString(config, target, bytes.as_ptr()) })

@@ -65,7 +65,8 @@ fn load_django(py: Python<'_>, settings: Option<&str>) -> Result<Py<PyAny>, Load
         py.import("os")?.getattr("environ")?.set_item("DJANGO_SETTINGS_MODULE", settings)?;
     }
     // Honours WSGI_APPLICATION, and falls back to Django's own handler.
-    let application = py.import("django.core.servers.basehttp")?.call_method0("get_internal_wsgi_application")?;
+    let application =
+        py.import("django.core.servers.basehttp")?.call_method0("get_internal_wsgi_application")?;
     Ok(application.unbind())
 }
 
@@ -113,13 +114,13 @@ impl LoadFailure {
         match self {
             Self::Said(message) => {
                 let hint = "name it with app=module:callable".to_owned();
-                LoadError { message: format!("the application cannot be imported: {message}"), hint: Some(hint) }
+                LoadError {
+                    message: format!("the application cannot be imported: {message}"),
+                    hint: Some(hint),
+                }
             }
             Self::Raised(error) => LoadError {
-                message: format!(
-                    "the application cannot be imported\n{}",
-                    traceback(py, &error).trim_end()
-                ),
+                message: format!("the application cannot be imported\n{}", traceback(py, &error).trim_end()),
                 hint: hint(py, &error, target),
             },
         }
@@ -135,9 +136,13 @@ fn hint(py: Python<'_>, error: &PyErr, target: &Target) -> Option<String> {
             Target::Echo => return None,
         };
         return Some(if missing == wanted {
-            format!("start fcgi-run in the folder that holds `{missing}`, or name that folder with pythonpath=")
+            format!(
+                "start fcgi-run in the folder that holds `{missing}`, or name that folder with pythonpath="
+            )
         } else {
-            format!("`{missing}` is not installed for this Python; is it in a virtual environment? (virtualenv=)")
+            format!(
+                "`{missing}` is not installed for this Python; is it in a virtual environment? (virtualenv=)"
+            )
         });
     }
     error

@@ -52,13 +52,12 @@ impl StartResponse {
         let mut answer = slf.get().answer()?;
         match exc_info {
             Some(exc_info) if answer.is_sent() => return Err(reraised(&exc_info)?),
-            Some(_) => {}
             None if answer.is_started() => {
                 return Err(PyAssertionError::new_err(
                     "start_response was called a second time without exc_info",
                 ));
             }
-            None => {}
+            _ => {}
         }
         let status = native(status, "the status")?;
         let headers = header_list(headers)?;
@@ -127,7 +126,8 @@ fn header_list(headers: &Bound<'_, PyAny>) -> PyResult<HeaderList> {
 /// A native string as bytes.
 fn native(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<u8>> {
     let text = value.cast::<PyString>().map_err(|_| {
-        let kind = value.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());
+        let kind =
+            value.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());
         PyTypeError::new_err(format!("{what} must be a str, not {kind}"))
     })?;
     to_latin1(text).ok_or_else(|| {

@@ -15,7 +15,9 @@ pub(super) fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString>
     // SAFETY: pointer and length are those of a slice; the interpreter copies the bytes.
     let raw = unsafe { ffi::PyUnicode_DecodeLatin1(bytes.as_ptr().cast(), length, std::ptr::null()) };
     // SAFETY: a new reference to a `str`, or NULL when memory is out, which ends in a panic and a 500 for this request.
-    unsafe { Bound::from_owned_ptr(py, raw).cast_into_unchecked() }
+    let text = unsafe { Bound::from_owned_ptr(py, raw) };
+    // SAFETY: the call above makes nothing else than a `str`.
+    unsafe { text.cast_into_unchecked() }
 }
 
 /// The bytes of a `str` of code points up to U+00FF; `None` when it has others.

@@ -28,14 +28,20 @@ pub(super) enum Address {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Own {
     Unix(PathBuf),
-    Tcp { host: String, port: u16 },
+    Tcp {
+        host: String,
+        port: u16,
+    },
     /// A Unix socket in a private folder, for the preview front alone.
     Private,
 }
 
 impl Address {
     /// Decides by what was configured, and otherwise by what this process was started with.
-    pub(super) fn decide(config: &Config, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Problem> {
+    pub(super) fn decide(
+        config: &Config,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problem> {
         match &config.listen {
             Listen::Unix(path) => Ok(Self::Own(Own::Unix(path.clone()))),
             Listen::Tcp { host, port } => Ok(Self::Own(Own::Tcp { host: host.clone(), port: *port })),
@@ -51,7 +57,8 @@ impl Address {
             return Ok(Self::Inherited(given));
         }
         let is = |name: &str| environment(name).is_some_and(|value| !value.is_empty());
-        let force_cgi = environment("FCGI_FORCE_CGI").is_some_and(|value| value.to_uppercase().starts_with('Y'));
+        let force_cgi =
+            environment("FCGI_FORCE_CGI").is_some_and(|value| value.to_uppercase().starts_with('Y'));
         if listener::listens(0) && !force_cgi {
             return Ok(Self::WebServer);
         }
@@ -84,7 +91,11 @@ impl Address {
     }
 
     /// Binds, or takes over.
-    pub(super) fn open(&self, config: &Config, private: &std::path::Path) -> Result<Vec<Listener>, ListenError> {
+    pub(super) fn open(
+        &self,
+        config: &Config,
+        private: &std::path::Path,
+    ) -> Result<Vec<Listener>, ListenError> {
         match self {
             Self::Own(Own::Unix(path)) => Ok(vec![Listener::unix(path, config.socket_mode, PATIENCE)?]),
             Self::Own(Own::Tcp { host, port }) => Listener::tcp(host, *port, PATIENCE),

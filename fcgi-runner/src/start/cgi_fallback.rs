@@ -26,15 +26,17 @@ impl Bridge {
     /// Takes the request over. Standard input is replaced by nothing, and standard output by standard error, so that what the
     /// application prints cannot get into the answer.
     pub(super) fn open() -> io::Result<Self> {
-        let params: Params =
-            std::env::vars_os().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect();
+        let params: Params = std::env::vars_os()
+            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+            .collect();
         let input = File::from(stdio::duplicate(libc::STDIN_FILENO)?);
         let output = File::from(stdio::duplicate(libc::STDOUT_FILENO)?);
         stdio::close_input()?;
         stdio::output_to_errors()?;
         let (near, far) = UnixStream::pair()?;
         far.set_nonblocking(true)?;
-        let length = params.get(b"CONTENT_LENGTH").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let length =
+            params.get(b"CONTENT_LENGTH").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
         let web_server = std::thread::Builder::new()
             .name("fcgi-cgi".to_owned())
             .spawn(move || play_web_server(&near, &params, input.take(length.unwrap_or(0)), output))?;

@@ -4,8 +4,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fcgi_proto::{Limits, ServerValues};
 use fcgi_proto::server;
+use fcgi_proto::{Limits, ServerValues};
 
 use super::problem;
 use crate::app::{Application, Host};

@@ -14,8 +14,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::sync::Arc;
 
-pub use self::problem::Problem;
 use self::address::Address;
+pub use self::problem::Problem;
 use self::serve::Server;
 use crate::app::Host;
 use crate::app::echo::EchoHost;

@@ -23,8 +23,11 @@ impl Preview {
 
     /// Serves browsers until the line to the master says otherwise; gives the exit status.
     pub(super) fn live(&self, config: &Config, backends: &[Listener], line: Line) -> i32 {
-        let listeners: Result<Vec<TcpListener>, _> =
-            self.sockets.iter().map(|socket| socket.as_fd().try_clone_to_owned().map(TcpListener::from)).collect();
+        let listeners: Result<Vec<TcpListener>, _> = self
+            .sockets
+            .iter()
+            .map(|socket| socket.as_fd().try_clone_to_owned().map(TcpListener::from))
+            .collect();
         let backend = backends.first().map(|listener| match listener.name().parse::<SocketAddr>() {
             Ok(address) if listener.is_tcp() => Backend::Tcp(address),
             _ => Backend::Unix(listener.name().into()),

@@ -73,8 +73,9 @@ impl<'s> Server<'s> {
             self.host.preload()?;
         }
         let slots = NonZeroUsize::new(if alone { 1 } else { self.config.max_children * 2 + 16 });
-        let board = Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN)).map_err(system)?;
-        let handoff = if alone { None } else { Some(Arc::new(Handoff::new().map_err(system)?)) };
+        let board = Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN)).map_err(|error| system(&error))?;
+        let handoff =
+            if alone { None } else { Some(Arc::new(Handoff::new().map_err(|error| system(&error))?)) };
         let plan = Plan {
             config: self.config,
             host: self.host.clone(),
@@ -91,7 +92,7 @@ impl<'s> Server<'s> {
         let pidfile = std::cell::RefCell::new(self.pidfile.take());
         let outcome = self.run_master(&plan, &pidfile, verdict);
         self.pidfile = pidfile.into_inner();
-        match outcome.map_err(system)? {
+        match outcome.map_err(|error| system(&error))? {
             Outcome::Stopped => Ok(Ended::Stopped),
             Outcome::HungUp => Ok(Ended::HungUp),
             Outcome::NeverServed(failure) => Err(failure.into()),
@@ -131,7 +132,7 @@ impl<'s> Server<'s> {
 
     fn run_alone(&self, plan: &Plan<'_>, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
         let bridge = match self.address {
-            Address::Cgi => Some(Bridge::open().map_err(system)?),
+            Address::Cgi => Some(Bridge::open().map_err(|error| system(&error))?),
             _ => None,
         };
         let app: Arc<dyn Application> = match self.host.load() {
@@ -146,9 +147,9 @@ impl<'s> Server<'s> {
         let status = match bridge {
             None => plan.live_alone(app, None),
             Some(bridge) => {
-                let first = bridge.connection.try_clone().map_err(system)?;
+                let first = bridge.connection.try_clone().map_err(|error| system(&error))?;
                 let status = plan.live_alone(app, Some(first));
-                bridge.finish().map_err(system)?;
+                bridge.finish().map_err(|error| system(&error))?;
                 status
             }
         };
@@ -239,6 +240,6 @@ fn give_good_news(verdict: &mut Option<Verdict>) {
     }
 }
 
-fn system(error: io::Error) -> Problem {
+fn system(error: &io::Error) -> Problem {
     Problem::new(ExitStatus::Failure, format!("the system refuses what the server needs: {error}"), "")
 }

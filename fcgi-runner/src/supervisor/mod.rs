@@ -179,13 +179,17 @@ impl Master<'_> {
                 }
                 Signal::SIGQUIT => self.tell_policy(Event::StopNow),
                 Signal::SIGHUP if self.job.host.is_given() => {
-                    tracing::info!("hung up: stopping, so that the program that started the server can go on");
+                    tracing::info!(
+                        "hung up: stopping, so that the program that started the server can go on"
+                    );
                     self.outcome = Some(Outcome::HungUp);
                     self.tell_policy(Event::Stop);
                 }
                 Signal::SIGHUP => {
                     if self.job.host.is_preloaded() {
-                        tracing::warn!("with preload, new workers serve the old code: restart to serve new code");
+                        tracing::warn!(
+                            "with preload, new workers serve the old code: restart to serve new code"
+                        );
                     }
                     tracing::info!("reloading: new workers start, the old ones leave when these serve");
                     self.tell_policy(Event::Reload);
@@ -274,8 +278,9 @@ impl Master<'_> {
             tracing::warn!(pid, end = %end, served, "worker died unexpectedly");
         }
         if !self.policy.is_announced() && self.failure.is_none() {
-            self.failure =
-                Some(Failure::Start(format!("the first worker died while it imported the application ({end})")));
+            self.failure = Some(Failure::Start(format!(
+                "the first worker died while it imported the application ({end})"
+            )));
         }
         self.tell_policy(Event::Ended(id));
     }
@@ -302,7 +307,10 @@ impl Master<'_> {
                     tracing::error!("the reload was given up, the old workers go on serving");
                 }
                 Action::BackOff(delay) => {
-                    tracing::error!(seconds = delay.as_secs_f64(), "workers die too fast, waiting with the next");
+                    tracing::error!(
+                        seconds = delay.as_secs_f64(),
+                        "workers die too fast, waiting with the next"
+                    );
                 }
                 Action::Finish(verdict) => self.finish(verdict),
             }
@@ -332,7 +340,7 @@ impl Master<'_> {
 
     fn announce(&mut self) {
         if let Some(front) = self.job.front {
-            match self.fork_child(|line| front(line)) {
+            match self.fork_child(front) {
                 Ok((process, line)) => self.front = Some((process, line)),
                 Err(error) => {
                     tracing::error!(%error, "the preview front cannot be started");
@@ -371,7 +379,7 @@ impl Master<'_> {
         match self.fork_child(|line| work(line, slot)) {
             Ok((process, line)) => {
                 tracing::debug!(pid = process.0, "worker started");
-                if let Err(error) = self.poller.watch(&line, Token::from(id.0)) {
+                if let Err(error) = self.poller.watch(&line, id.0 as Token) {
                     tracing::error!(%error, "a worker cannot be heard");
                 }
                 self.workers.insert(id, Child { process, line, slot, retired: false });

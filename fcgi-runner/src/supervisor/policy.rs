@@ -3,6 +3,7 @@
 //! A pure state machine. Events and the time come in as arguments, actions come out; there is no clock and no system call
 //! here, so whole lives of a server can be played through in a test.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -124,7 +125,9 @@ enum Phase {
 
 impl Policy {
     /// Begins with one worker, to see whether the application can be imported at all.
-    pub fn new(rules: Rules, now: Instant) -> Self {
+    pub fn new(mut rules: Rules, now: Instant) -> Self {
+        rules.max_spare = rules.max_spare.max(1);
+        rules.max_children = rules.max_children.max(rules.max_spare);
         let mut policy = Self {
             rules,
             workers: BTreeMap::new(),
@@ -204,7 +207,7 @@ impl Policy {
 
     /// The idle workers below which the master wants to be woken; 0 when it could not start more anyway.
     pub fn wanted_idle(&self) -> usize {
-        if self.alive() < self.cap() { self.rules.min_spare } else { 0 }
+        if self.alive() < self.cap() { self.min_spare() } else { 0 }
     }
 
     /// Whether the server has begun to serve.
@@ -247,31 +250,50 @@ impl Policy {
     }
 
     fn failed(&mut self, id: WorkerId, now: Instant) {
+        let is_new = self.is_current(id);
         self.set_stage(id, Stage::Leaving, now);
         if !self.announced {
             self.finish(Verdict::NeverServed);
-        } else if self.phase == Phase::Reloading {
+        } else if self.phase == Phase::Reloading && is_new {
             self.abandon_reload(now);
         } else if self.phase == Phase::Serving {
             self.died_young(now);
         }
     }
 
+    /// The new code cannot serve: its workers go, and those that served before are the current ones again.
     fn abandon_reload(&mut self, now: Instant) {
-        let new: Vec<WorkerId> = self.current().map(|(id, _)| id).collect();
-        let old = self.workers.values().filter(|worker| worker.generation != self.generation).map(|w| w.generation);
-        let Some(generation) = old.max() else {
+        let (new, mut old): (Vec<WorkerId>, Vec<WorkerId>) = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.stage != Stage::Leaving)
+            .map(|(id, _)| *id)
+            .partition(|id| self.is_current(*id));
+        self.phase = Phase::Serving;
+        if old.is_empty() {
             // Nobody is left to go back to: keep trying.
-            self.phase = Phase::Serving;
             self.died_young(now);
             return;
-        };
-        self.generation = generation;
-        self.phase = Phase::Serving;
-        for id in new {
+        }
+        // A reload within a reload may have left more than enough: those that serve stay, the newest of them.
+        old.sort_by_key(|id| {
+            (self.workers.get(id).map(|worker| worker.stage != Stage::Serving), Reverse(*id))
+        });
+        let surplus = old.split_off(old.len().min(self.cap()));
+        for id in new.into_iter().chain(surplus) {
             self.retire(id, now);
         }
+        self.generation = self.next_generation();
+        for id in old {
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.generation = self.generation;
+            }
+        }
         self.actions.push_back(Action::ReloadFailed);
+    }
+
+    fn is_current(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| worker.generation == self.generation)
     }
 
     fn ended(&mut self, id: WorkerId, now: Instant) {
@@ -284,9 +306,13 @@ impl Policy {
             }
             (_, Stage::Leaving) => {}
             (_, Stage::Starting) if !self.announced => self.finish(Verdict::NeverServed),
-            (Phase::Reloading, Stage::Starting) if worker.generation == self.generation => self.abandon_reload(now),
+            (Phase::Reloading, Stage::Starting) if worker.generation == self.generation => {
+                self.abandon_reload(now)
+            }
             (_, Stage::Starting) => self.died_young(now),
-            (_, Stage::Serving) if now.saturating_duration_since(worker.since) < YOUNG => self.died_young(now),
+            (_, Stage::Serving) if now.saturating_duration_since(worker.since) < YOUNG => {
+                self.died_young(now)
+            }
             (_, Stage::Serving) => self.young_deaths = 0,
         }
     }
@@ -336,7 +362,7 @@ impl Policy {
     /// Starts workers when too few are idle; each look that finds too few may start twice as many as the last.
     fn grow(&mut self, idle: usize, now: Instant) {
         let starting = self.current().filter(|(_, worker)| worker.stage == Stage::Starting).count();
-        let missing = self.rules.min_spare.saturating_sub(idle + starting);
+        let missing = self.min_spare().saturating_sub(idle + starting);
         let room = self.cap().saturating_sub(self.alive());
         let count = missing.min(room);
         if count == 0 || self.is_backing_off(now) {
@@ -385,7 +411,9 @@ impl Policy {
                 false
             }
             // Wait for the one that shows whether workers can live again.
-            None => self.young_deaths > 1 && self.current().any(|(_, worker)| worker.stage == Stage::Starting),
+            None => {
+                self.young_deaths > 1 && self.current().any(|(_, worker)| worker.stage == Stage::Starting)
+            }
         }
     }
 
@@ -436,12 +464,17 @@ impl Policy {
         self.current().count()
     }
 
+    /// More than `max_spare` would be let go again at once.
+    fn min_spare(&self) -> usize {
+        self.rules.min_spare.min(self.rules.max_spare)
+    }
+
     fn floor(&self) -> usize {
-        self.rules.max_spare.clamp(1, self.cap())
+        self.rules.max_spare
     }
 
     fn cap(&self) -> usize {
-        self.rules.max_children.max(self.rules.max_spare).max(1)
+        self.rules.max_children
     }
 }
 

@@ -34,7 +34,9 @@ impl AccessLog {
     pub fn reopen(&self) {
         match stdio::append(&self.path) {
             Ok(file) => *self.file.write().unwrap_or_else(PoisonError::into_inner) = file,
-            Err(error) => tracing::error!(path = %self.path.display(), %error, "the access log cannot be reopened"),
+            Err(error) => {
+                tracing::error!(path = %self.path.display(), %error, "the access log cannot be reopened")
+            }
         }
     }
 
@@ -51,6 +53,7 @@ impl AccessLog {
     }
 }
 
+#[derive(Clone, Copy)]
 enum TimeFormat {
     Combined,
     Iso,

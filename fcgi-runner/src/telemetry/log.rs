@@ -118,7 +118,8 @@ impl LocalTime {
     /// `31/Jan/2026:23:59:59 +0100`, as web servers write it.
     pub fn combined(self) -> String {
         let tm = self.0;
-        let month = usize::try_from(tm.tm_mon).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or("???");
+        let month =
+            usize::try_from(tm.tm_mon).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or("???");
         let (sign, hours, minutes) = self.offset();
         format!(
             "{:02}/{month}/{:04}:{:02}:{:02}:{:02} {sign}{hours:02}{minutes:02}",
@@ -143,7 +144,8 @@ impl LocalTime {
     }
 }
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 #[cfg(test)]
 mod tests {

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use fcgi_proto::server::{self, Disposition};
 use fcgi_proto::encode::{self, StreamChunk};
+use fcgi_proto::server::{self, Disposition};
 use fcgi_proto::{EndRequest, RecordType, RequestKey};
 
 use super::intake::{self, Work};
@@ -36,6 +36,7 @@ pub(super) struct Connection {
 }
 
 /// What the reading side knows.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude each other")]
 pub(super) struct Input {
     pub(super) protocol: server::Connection,
     buffer: BytesMut,
@@ -254,7 +255,9 @@ impl Connection {
         }
         let result = loop {
             let (read, mut found) = (pulls && !self.input().eof, Ok(socket::Readiness::default()));
-            blocker.block(&mut || found = socket::wait(self.fd.as_fd(), read, true, self.settings.write_timeout));
+            blocker.block(&mut || {
+                found = socket::wait(self.fd.as_fd(), read, true, self.settings.write_timeout)
+            });
             match found {
                 Ok(found) if found.timed_out() => {
                     tracing::warn!(peer = %self.peer, "the web server has not read the answer in time");
@@ -316,14 +319,12 @@ impl Connection {
             let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             let mut rest = &mut slices[..];
             while !rest.is_empty() {
-                match socket::send(self.fd.as_fd(), rest) {
-                    Ok(sent) => IoSlice::advance_slices(&mut rest, sent),
-                    Err(_) => {
-                        // These few bytes fit into an empty socket buffer; a peer that reads nothing gets no more.
-                        self.gone();
-                        return;
-                    }
-                }
+                let Ok(sent) = socket::send(self.fd.as_fd(), rest) else {
+                    // These few bytes fit into an empty socket buffer; a peer that reads nothing gets no more.
+                    self.gone();
+                    return;
+                };
+                IoSlice::advance_slices(&mut rest, sent);
             }
         }
     }

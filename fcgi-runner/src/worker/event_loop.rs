@@ -21,8 +21,8 @@ use crate::os::channel::{Handoff, Heard, Line, Order, Report};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::signals::{WorkerSignal, WorkerSignals};
-use crate::os::stdio::LogFiles;
 use crate::os::socket::{self, Accepted};
+use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
 
 /// What the loop is made of.
@@ -92,7 +92,7 @@ impl EventLoop<'_> {
 
     fn watch_all(&mut self) -> io::Result<()> {
         for (index, listener) in self.listeners.iter().enumerate() {
-            self.poller.watch_shared(listener, LISTENER + index as Token)?;
+            self.poller.watch_shared(listener, LISTENER + index)?;
         }
         self.accepting = !self.listeners.is_empty();
         if let Some(line) = &self.line {
@@ -121,12 +121,11 @@ impl EventLoop<'_> {
             }
             listener if listener >= LISTENER => {
                 if self.accepting {
-                    self.accept((listener - LISTENER) as usize, work, blocker)?;
+                    self.accept(listener - LISTENER, work, blocker)?;
                 }
             }
             token => {
-                let index = token as usize;
-                if let Some(connection) = self.connections.get(index).map(|entry| entry.connection.clone()) {
+                if let Some(connection) = self.connections.get(token).map(|entry| entry.connection.clone()) {
                     self.advance(&connection, work, blocker);
                 }
             }
@@ -156,7 +155,7 @@ impl EventLoop<'_> {
     /// Takes a connection in, and reads from it at once: the request is usually there already.
     fn adopt(&mut self, fd: OwnedFd, peer: String, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         let vacant = self.connections.vacant_entry();
-        let connection = Connection::new(fd, vacant.key() as Token, peer, self.settings.clone());
+        let connection = Connection::new(fd, vacant.key(), peer, self.settings.clone());
         vacant.insert(Entry { connection: connection.clone(), watched: false });
         self.advance(&connection, work, blocker);
     }
@@ -164,7 +163,7 @@ impl EventLoop<'_> {
     /// Reads once, serves what can be served, and decides about the connection.
     fn advance(&mut self, connection: &Arc<Connection>, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         connection.pump(work);
-        let index = connection.token() as usize;
+        let index = connection.token();
         if self.pool.is_some() && !work.is_empty() {
             // The loop must know the connection before an application thread can end it.
             self.watch(index);
@@ -190,7 +189,7 @@ impl EventLoop<'_> {
         let Some(entry) = self.connections.get_mut(index) else { return };
         if !entry.watched {
             entry.watched = true;
-            if let Err(error) = self.poller.watch(&*entry.connection, index as Token) {
+            if let Err(error) = self.poller.watch(&*entry.connection, index) {
                 tracing::error!(%error, "a connection cannot be watched");
                 self.drop_connection(index);
             }
@@ -232,7 +231,9 @@ impl EventLoop<'_> {
     fn hear_signals(&mut self) {
         while let Some(signal) = self.signals.next() {
             let state = match signal {
-                WorkerSignal::Finish if self.state == State::Stopping && self.line.is_none() => State::Quitting,
+                WorkerSignal::Finish if self.state == State::Stopping && self.line.is_none() => {
+                    State::Quitting
+                }
                 WorkerSignal::Finish if self.line.is_some() => State::Retiring,
                 WorkerSignal::Finish => State::Stopping,
                 WorkerSignal::Quit => State::Quitting,
@@ -288,7 +289,7 @@ impl EventLoop<'_> {
         if wanted && !self.accepting && !self.listeners.is_empty() {
             self.accepting = true;
             for (index, listener) in self.listeners.iter().enumerate() {
-                let _ = self.poller.watch_shared(listener, LISTENER + index as Token);
+                let _ = self.poller.watch_shared(listener, LISTENER + index);
             }
         } else if !wanted {
             if let Some(pool) = &self.pool {
@@ -331,7 +332,12 @@ impl EventLoop<'_> {
     }
 
     /// Whether a connection that looked idle has a request after all; it is served then.
-    fn has_input(&mut self, connection: &Arc<Connection>, work: &mut Vec<Work>, blocker: &dyn Blocker) -> bool {
+    fn has_input(
+        &mut self,
+        connection: &Arc<Connection>,
+        work: &mut Vec<Work>,
+        blocker: &dyn Blocker,
+    ) -> bool {
         self.advance(connection, work, blocker);
         !matches!(connection.phase(), Phase::Idle { .. })
     }

@@ -131,7 +131,8 @@ fn is_ready(request: &Request, settings: &Settings) -> bool {
 }
 
 fn add_to_body(input: &mut Input, key: RequestKey, mut data: Bytes, settings: &Settings) {
-    let Some(active) = input.requests.iter().find(|active| active.request.key() == key && !active.refused) else {
+    let Some(active) = input.requests.iter().find(|active| active.request.key() == key && !active.refused)
+    else {
         return;
     };
     let request = active.request.clone();
