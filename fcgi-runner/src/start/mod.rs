@@ -87,12 +87,13 @@ fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
         discover(config, environment)?
     };
     let address = Address::decide(config, environment)?;
+    // Before the first file is made.
+    process::set_umask(config.umask);
     let logs = LogFiles { out: config.outlog.clone(), err: config.errlog.clone() };
     logs.check()?;
     serve::check_access_log(config)?;
     let daemonize = config.daemonize.unwrap_or_else(|| address.daemonizes(config));
     telemetry::log::start(level(config.loglevel));
-    process::set_umask(config.umask);
     for warning in &config.warnings {
         tell(&format!("warning: {warning}\n"));
     }

@@ -165,10 +165,13 @@ impl<'s> Server<'s> {
         pidfile: &std::cell::RefCell<Option<Pidfile>>,
         verdict: &mut Option<Verdict>,
     ) -> io::Result<Outcome> {
+        let verdict = std::cell::RefCell::new(verdict);
         let disown = || {
             if let Some(pidfile) = pidfile.borrow_mut().take() {
                 pidfile.disown();
             }
+            // The launcher waits until nobody can give the verdict any more.
+            drop(verdict.borrow_mut().take());
         };
         let front = self.preview.as_ref().map(|preview| {
             move |line| {
@@ -191,7 +194,7 @@ impl<'s> Server<'s> {
             verdict: &mut |result: Result<(), Failure>| {
                 if result.is_ok() {
                     self.announce();
-                    give_good_news(verdict);
+                    give_good_news(&mut verdict.borrow_mut());
                 }
             },
             release_address: &|| self.listeners.iter().for_each(Listener::remove_file),

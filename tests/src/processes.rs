@@ -1,0 +1,59 @@
+//! What `/proc` says of processes.
+
+use std::fs;
+
+/// A living process, seen from outside.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Process {
+    pub pid: i32,
+    pub parent: i32,
+    pub session: i32,
+}
+
+/// Looks at a process; `None` when it is gone or only waits to be reaped.
+pub fn look(pid: i32) -> Option<Process> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold anything; fields are counted behind it: state, parent, group, session.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    let mut number = || fields.next()?.parse().ok();
+    let (parent, _group, session) = (number()?, number()?, number()?);
+    (!matches!(state, "Z" | "X")).then_some(Process { pid, parent, session })
+}
+
+/// All living processes.
+pub fn all() -> Vec<Process> {
+    let numbers =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter_map(look).collect()
+}
+
+/// The living children of a process, in order.
+pub fn children(parent: i32) -> Vec<i32> {
+    let mut found: Vec<i32> =
+        all().into_iter().filter(|process| process.parent == parent).map(|process| process.pid).collect();
+    found.sort_unstable();
+    found
+}
+
+/// The living processes that were started with this `NAME=value` in their environment, whatever became of their parents
+/// and sessions.
+pub fn marked(mark: &str) -> Vec<i32> {
+    let is_marked = |pid: i32| {
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes()))
+    };
+    all().into_iter().map(|process| process.pid).filter(|pid| is_marked(*pid)).collect()
+}
+
+/// How many threads a process has.
+pub fn threads(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// Processor time a process has used so far, in clock ticks.
+pub fn ticks(pid: i32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}

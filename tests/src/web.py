@@ -1,0 +1,77 @@
+"""The application of the tests: does what the first part of the path says."""
+
+import itertools
+import os
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VERSION = "one"
+
+numbers = itertools.count()
+
+
+def hold(name):
+    """Waits until the test lets it go on; a file shows that it waits."""
+    mine = os.path.join(HERE, f"held-{name}-{os.getpid()}-{next(numbers)}")
+    open(mine, "w").close()
+    while not os.path.exists(os.path.join(HERE, f"go-{name}")):
+        time.sleep(0.003)
+    os.unlink(mine)
+
+
+def stream(count, size):
+    for _ in range(count):
+        yield b"x" * size
+
+
+def application(environ, start_response):
+    word, _, rest = environ["PATH_INFO"].strip("/").partition("/")
+    status = "200 OK"
+    body = ""
+    if word == "hold":
+        hold(rest)
+        body = "held"
+    elif word == "pid":
+        body = str(os.getpid())
+    elif word == "version":
+        body = VERSION
+    elif word == "cwd":
+        body = os.getcwd()
+    elif word == "environ":
+        body = str(environ.get(rest))
+    elif word == "process-environ":
+        body = str(os.environ.get(rest))
+    elif word == "flags":
+        names = ("multithread", "multiprocess", "run_once")
+        body = " ".join(str(environ["wsgi." + name]) for name in names)
+    elif word == "read":
+        # The holding shows that the application runs before its body is there.
+        if rest:
+            hold(rest)
+        data = environ["wsgi.input"].read()
+        body = f"{len(data)} of {environ.get('CONTENT_LENGTH')}"
+    elif word == "early":
+        # Answers without having read anything.
+        start_response(status, [("Content-Type", "text/plain")])
+        return stream(128, 65536)
+    elif word == "endless":
+        start_response(status, [("Content-Type", "text/plain")])
+        return itertools.repeat(b"x" * 65536)
+    elif word == "print":
+        print("printed by the application")
+        print("complained by the application", file=sys.stderr)
+        body = "silent"
+    elif word == "log":
+        print("logged by the application", file=environ["wsgi.errors"])
+    elif word == "raise":
+        raise RuntimeError("raised by the application")
+    elif word == "exit":
+        os._exit(7)
+    elif word == "thread":
+        body = str(threading.get_ident())
+    else:
+        status = "404 Not Found"
+    start_response(status, [("Content-Type", "text/plain")])
+    return [body.encode()]
