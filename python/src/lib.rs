@@ -1,1 +1,90 @@
-//! The native module.
+//! The native module of the package `fcgi_runner`: the door for programs that bring their own interpreter.
+//!
+//! In come the words of the command line and perhaps a callable; they go to the same [`fcgi_runner::start`] as those of the
+//! binary. What is friendly to programs (keyword arguments, the shapes of Django and flup) is written in Python around it.
+//!
+//! The interpreter's lock is held by the calling thread all the time, but for while it waits: the library lets go of it
+//! there itself, and forks with the interpreter's own hooks.
+
+mod caller;
+
+use std::ffi::OsString;
+
+use fcgi_runner::cli::{self, Command};
+use fcgi_runner::exit::ExitStatus;
+use fcgi_runner::python::PythonHost;
+use fcgi_runner::start::{self, Door, Ended, Problem};
+use pyo3::exceptions::PySystemExit;
+use pyo3::prelude::*;
+
+use self::caller::Caller;
+
+/// The door for programs that bring their own interpreter; see `fcgi_runner`.
+#[pymodule]
+#[pyo3(name = "_native")]
+mod native {
+    #[pymodule_export]
+    use super::{serve, version};
+}
+
+/// Runs the server by these words until it ends, with `application` or with the one that the words name.
+///
+/// Returns whether it has ended by SIGHUP, so that it can be started again.
+///
+/// # Errors
+/// `SystemExit` in the process that has only started a server in the background, and `StartError`, a kind of it, where the
+/// server cannot be started; nothing has been printed about it then.
+#[pyfunction]
+#[pyo3(signature = (application, words, /))]
+#[expect(clippy::needless_pass_by_value, reason = "arguments from Python are handed over")]
+fn serve(py: Python<'_>, application: Option<Py<PyAny>>, words: Vec<OsString>) -> PyResult<bool> {
+    check_virtualenv(py, &words)?;
+    let caller = Caller::save()?;
+    let ended = match application {
+        Some(application) => {
+            let host = |options| PythonHost::with_callable(options, application.clone_ref(py));
+            start::run(&words, &Door { host: &host, application_given: true })
+        }
+        None => start::run(&words, &Door { host: &PythonHost::new, application_given: false }),
+    };
+    drop(caller);
+    match ended {
+        Ok(Ended::Stopped | Ended::Printed) => Ok(false),
+        Ok(Ended::HungUp) => Ok(true),
+        Ok(Ended::Launched(status)) => Err(PySystemExit::new_err(status)),
+        Err(problem) => Err(start_error(py, &problem)),
+    }
+}
+
+/// The version of the server.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// Refuses a virtual environment that is not the one of the interpreter that runs already.
+fn check_virtualenv(py: Python<'_>, words: &[OsString]) -> PyResult<()> {
+    // Whatever is wrong with the words is said when they are run.
+    let Ok(Command::Run(config)) = cli::parse_here(words) else { return Ok(()) };
+    let Some(wanted) = config.virtualenv else { return Ok(()) };
+    let ours: std::path::PathBuf = py.import("sys")?.getattr("prefix")?.extract()?;
+    if wanted.canonicalize().ok() == ours.canonicalize().ok() {
+        return Ok(());
+    }
+    let message = format!(
+        "`virtualenv={}` is not the environment of this Python, which is `{}`",
+        wanted.display(),
+        ours.display()
+    );
+    let hint = format!("start it with `{}`, or leave out virtualenv", wanted.join("bin/python").display());
+    Err(start_error(py, &Problem { status: ExitStatus::Usage, message, hint: Some(hint) }))
+}
+
+fn start_error(py: Python<'_>, problem: &Problem) -> PyErr {
+    let raise = || -> PyResult<PyErr> {
+        let class = py.import("fcgi_runner.errors")?.getattr("StartError")?;
+        let arguments = (&problem.message, &problem.hint, i32::from(problem.status));
+        Ok(PyErr::from_value(class.call1(arguments)?))
+    };
+    raise().unwrap_or_else(|error| error)
+}

@@ -1,0 +1,6 @@
+from fcgi_runner.starting import Application
+
+__all__ = ["serve", "version"]
+
+def serve(application: Application | None, words: list[str], /) -> bool: ...
+def version() -> str: ...

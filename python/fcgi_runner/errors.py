@@ -1,0 +1,33 @@
+"""What ends a start."""
+
+import sys
+
+__all__ = ["StartError"]
+
+
+class StartError(SystemExit):
+    """The server could not be started.
+
+    Left alone, it ends the program with the status that `fcgi-run` would have: 1 a failure, 2 wrong options, 3 the
+    application cannot be imported, 4 the address or the pidfile is in use. What is wrong has been written to standard
+    error by then, as `argparse` does it.
+    """
+
+    code: int
+
+    def __init__(self, message: str, hint: str | None, code: int) -> None:
+        super().__init__(code)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The cause, and what to do about it in a second line."""
+        lines = [f"error: {self.message.rstrip()}"]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+    def tell(self) -> None:
+        """Writes it to standard error."""
+        if sys.stderr is not None:
+            print(self, file=sys.stderr, flush=True)
