@@ -2,6 +2,7 @@
 //!
 //! Nothing of `fcgi-proto` or `fcgi-runner` is used here, so that a mistake there cannot hide itself.
 
+pub mod binary;
 pub mod client;
 pub mod processes;
 pub mod record;
@@ -10,6 +11,7 @@ pub mod sandbox;
 pub mod server;
 pub mod wait;
 
+pub use binary::binary;
 pub use client::{Address, Answer, Client, ask, in_background, try_ask};
 pub use request::Request;
 pub use sandbox::{Finished, Sandbox};

@@ -9,13 +9,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use crate::binary::binary;
 use crate::client::Address;
 use crate::processes;
 use crate::server::Server;
@@ -254,34 +254,6 @@ impl Started {
     pub fn err_text(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.err).unwrap()).into_owned()
     }
-}
-
-/// The program under test: `FCGI_RUN_BIN`, or the one beside the test, which is built when it is missing.
-pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(path) = env::var_os("FCGI_RUN_BIN") {
-            return path.into();
-        }
-        let test = env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).unwrap();
-        let path = profile.join("fcgi-run");
-        if !path.exists() {
-            build(profile);
-        }
-        assert!(path.exists(), "there is no `{}`: build it, or name it in FCGI_RUN_BIN", path.display());
-        path
-    })
-}
-
-fn build(profile: &Path) {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--package=fcgi-runner", "--bin=fcgi-run", "--target-dir"]);
-    command.arg(profile.parent().unwrap()).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    if profile.ends_with("release") {
-        command.arg("--release");
-    }
-    assert!(command.status().unwrap().success(), "cargo cannot build fcgi-run");
 }
 
 const WEB: &str = include_str!("web.py");

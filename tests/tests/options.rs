@@ -94,10 +94,7 @@ fn an_unknown_variable_is_a_warning() {
     let server =
         sandbox.serve_at(sandbox.command(&words).env("FCGI_RUN_MAXREQUEST", "1"), sandbox.unix("s.sock"));
     let err = server.stop();
-    assert!(
-        err.contains("warning: ") && err.contains("`FCGI_RUN_MAXREQUESTS`"),
-        "{err}"
-    );
+    assert!(err.contains("warning: ") && err.contains("`FCGI_RUN_MAXREQUESTS`"), "{err}");
 }
 
 #[test]

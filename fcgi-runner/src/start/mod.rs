@@ -87,6 +87,7 @@ fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
         discover(config, environment)?
     };
     let address = Address::decide(config, environment)?;
+    check_workdir(config)?;
     // Before the first file is made.
     process::set_umask(config.umask);
     let logs = LogFiles { out: config.outlog.clone(), err: config.errlog.clone() };
@@ -155,11 +156,19 @@ fn enter(config: &Config, logs: &LogFiles, daemonized: bool) -> Result<(), Probl
     logs.open()?;
     match &config.workdir {
         None => Ok(()),
-        Some(workdir) => std::env::set_current_dir(workdir).map_err(|error| {
-            let message = format!("cannot change to the folder `{}`: {error}", workdir.display());
-            Problem::new(ExitStatus::Failure, message, "see workdir=")
-        }),
+        Some(workdir) => std::env::set_current_dir(workdir).map_err(|error| no_workdir(workdir, &error)),
     }
+}
+
+/// Finds out while somebody is there to be told whether the folder can be entered.
+fn check_workdir(config: &Config) -> Result<(), Problem> {
+    let Some(workdir) = &config.workdir else { return Ok(()) };
+    std::fs::metadata(workdir.join(".")).map(drop).map_err(|error| no_workdir(workdir, &error))
+}
+
+fn no_workdir(workdir: &std::path::Path, error: &std::io::Error) -> Problem {
+    let message = format!("cannot change to the folder `{}`: {error}", workdir.display());
+    Problem::new(ExitStatus::Usage, message, "see workdir=")
 }
 
 fn level(level: LogLevel) -> tracing::Level {
