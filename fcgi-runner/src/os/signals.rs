@@ -9,6 +9,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -84,6 +86,7 @@ pub enum WorkerSignal {
 pub struct WorkerSignals {
     finish: UnixStream,
     quit: UnixStream,
+    registered: Vec<signal_hook::SigId>,
 }
 
 /// Installs a worker's handlers.
@@ -107,24 +110,61 @@ pub fn install_worker_handlers(alone: bool) -> io::Result<WorkerSignals> {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1] {
         forget_handler(signal)?;
     }
+    let mut registered = vec![signal_hook::flag::register(SIGHUP, HUNG_UP.clone())?];
     let finishing: &[i32] = if alone { &[SIGTERM, SIGINT, SIGUSR1, SIGHUP] } else { &[SIGTERM] };
     for signal in finishing {
-        signal_hook::low_level::pipe::register(*signal, finish_writer.try_clone()?)?;
+        registered.push(signal_hook::low_level::pipe::register(*signal, finish_writer.try_clone()?)?);
     }
-    signal_hook::low_level::pipe::register(SIGQUIT, quit_writer)?;
+    registered.push(signal_hook::low_level::pipe::register(SIGQUIT, quit_writer)?);
     if !alone {
         for signal in [SIGINT, SIGHUP, SIGUSR1] {
-            signal_hook::low_level::pipe::register(signal, ignored_writer.try_clone()?)?;
+            registered.push(signal_hook::low_level::pipe::register(signal, ignored_writer.try_clone()?)?);
         }
     }
-    Ok(WorkerSignals { finish, quit })
+    install_again(&[SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])?;
+    Ok(WorkerSignals { finish, quit, registered })
 }
+
+/// Whether `SIGHUP` has come to a worker of this process since this was last asked.
+pub fn hung_up() -> bool {
+    HUNG_UP.swap(false, Ordering::AcqRel)
+}
+
+static HUNG_UP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Takes away the handler that an interpreter around us has installed: signal-hook would call it after its own.
 fn forget_handler(signal: Signal) -> io::Result<()> {
     // SAFETY: the default action needs nothing of this process.
     unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
     Ok(())
+}
+
+/// Installs the handler of signal-hook, which does so only once in the life of a process: a program that serves again and
+/// again puts its own ones back in between.
+fn install_again(signals: &[i32]) -> io::Result<()> {
+    static OURS: OnceLock<libc::sigaction> = OnceLock::new();
+    let ours = OURS.get_or_init(|| {
+        let mut action = std::mem::MaybeUninit::zeroed();
+        // SAFETY: asks only, and cannot fail for a signal that a handler was just installed for.
+        unsafe { libc::sigaction(libc::SIGTERM, std::ptr::null(), action.as_mut_ptr()) };
+        // SAFETY: zeroed memory is a valid structure, and the kernel has filled it.
+        unsafe { action.assume_init() }
+    });
+    for signal in signals {
+        // SAFETY: the handler is the one that signal-hook itself has installed, the same for all signals.
+        if unsafe { libc::sigaction(*signal, ours, std::ptr::null_mut()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+impl Drop for WorkerSignals {
+    fn drop(&mut self) {
+        for id in &self.registered {
+            signal_hook::low_level::unregister(*id);
+        }
+    }
 }
 
 impl WorkerSignals {

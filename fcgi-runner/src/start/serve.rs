@@ -18,6 +18,7 @@ use crate::os::daemon::Verdict;
 use crate::os::listener::Listener;
 use crate::os::pidfile::Pidfile;
 use crate::os::scoreboard::Scoreboard;
+use crate::os::signals;
 use crate::os::stdio::{self, LogFiles};
 use crate::supervisor::policy::Rules;
 use crate::supervisor::{self, Failure, Job, Outcome};
@@ -154,6 +155,7 @@ impl<'s> Server<'s> {
             }
         };
         match status {
+            0 if signals::hung_up() && self.host.is_given() => Ok(Ended::HungUp),
             0 => Ok(Ended::Stopped),
             _ => Err(Problem::new(ExitStatus::Failure, "the server cannot go on", "see the messages above")),
         }

@@ -81,18 +81,21 @@ impl Worker<'_> {
             accept_again_at: None,
             swept_at: Instant::now(),
         };
-        let first = self.first;
-        if event_loop.pool.is_some() {
-            event_loop.run(first, &PlainBlocker)?;
-        } else {
-            let mut result = Ok(());
-            let mut first = first;
-            self.host.run_thread(&mut |blocker| result = event_loop.run(first.take(), blocker));
-            result?;
-        }
-        if let Some(pool) = event_loop.pool.take() {
-            pool.join();
-        }
-        Ok(())
+        let mut first = self.first;
+        let mut result = Ok(());
+        self.host.run_thread(&mut |blocker| {
+            if event_loop.pool.is_none() {
+                result = event_loop.run(first.take(), blocker);
+                return;
+            }
+            // An interpreter that this thread was attached to all along is left to the application's threads.
+            blocker.block(&mut || {
+                result = event_loop.run(first.take(), &PlainBlocker);
+                if let Some(pool) = event_loop.pool.take().filter(|_| result.is_ok()) {
+                    pool.join();
+                }
+            });
+        });
+        result
     }
 }
