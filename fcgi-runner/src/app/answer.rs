@@ -22,6 +22,7 @@ pub struct Answer {
     /// Body bytes handed in so far.
     written: u64,
     cut_short: bool,
+    gone: bool,
 }
 
 #[derive(Debug)]
@@ -31,6 +32,8 @@ struct Head {
     code: u16,
     declared: Option<u64>,
     body_allowed: bool,
+    /// The web server is to send a file in place of the body, and the length is that of the file.
+    handed_over: bool,
 }
 
 /// Why a piece of an answer was not sent.
@@ -51,7 +54,7 @@ pub enum AnswerError {
 impl Answer {
     /// Begins with nothing said.
     pub fn new(request: Arc<Request>) -> Self {
-        Self { request, head: None, sent: false, written: 0, cut_short: false }
+        Self { request, head: None, sent: false, written: 0, cut_short: false, gone: false }
     }
 
     /// Takes status and headers; a second call replaces what was not sent yet.
@@ -67,16 +70,18 @@ impl Answer {
         let mut lines = Vec::with_capacity(USUAL_HEAD);
         put_line(&mut lines, b"Status", status);
         let mut declared = None;
+        let mut handed_over = false;
         for (name, value) in headers {
             head::check_header(name, value)?;
             if name.eq_ignore_ascii_case(b"content-length") {
                 declared = Some(head::parse_content_length(value)?);
             }
+            handed_over |= HAND_OVER.iter().any(|known| name.eq_ignore_ascii_case(known));
             put_line(&mut lines, name, value);
         }
         let method = self.request.params().get(b"REQUEST_METHOD").unwrap_or(b"GET");
         let body_allowed = head::body_allowed(method, code);
-        self.head = Some(Head { lines, code, declared, body_allowed });
+        self.head = Some(Head { lines, code, declared, body_allowed, handed_over });
         Ok(())
     }
 
@@ -95,7 +100,8 @@ impl Answer {
     /// announced if the application has not done so and `whole` says that it may be.
     ///
     /// # Errors
-    /// See [`AnswerError`]; after [`AnswerError::TooShort`] the request was ended as not whole.
+    /// See [`AnswerError`]. [`AnswerError::TooShort`] leaves the answer unsent if nothing was sent before, and otherwise ends the
+    /// request as not whole.
     pub fn finish(
         &mut self,
         parts: &[Part<'_>],
@@ -109,7 +115,11 @@ impl Answer {
             head.declared = Some(total);
         }
         let written = self.written + total;
-        if let Some(declared) = head.declared.filter(|declared| head.body_allowed && written < *declared) {
+        let may_be_short = !head.body_allowed || head.handed_over;
+        if let Some(declared) = head.declared.filter(|declared| !may_be_short && written < *declared) {
+            if !self.sent {
+                return Err(AnswerError::TooShort { declared, written });
+            }
             self.send(parts, false, blocker)?;
             self.cut(blocker);
             return Err(AnswerError::TooShort { declared, written });
@@ -118,17 +128,21 @@ impl Answer {
         Ok(())
     }
 
-    /// Answers with an error page if nothing was sent yet, and otherwise ends the request as not whole.
+    /// Answers with an error page if nothing was sent yet, and otherwise ends the request: as not whole, unless all that was
+    /// announced has been sent.
     pub fn fail(&mut self, code: u16, page: &[u8], blocker: &dyn Blocker) {
         if self.sent {
-            self.cut(blocker);
+            let whole = self.discards_body() || self.is_complete();
+            if !whole || self.send(&[], true, blocker).is_err() {
+                self.cut(blocker);
+            }
             return;
         }
         self.sent = true;
         self.request.note_status(code);
-        let body =
-            page.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| page.len() - at - 4);
-        self.request.note_sent(body as u64);
+        let head = page.windows(4).position(|window| window == b"\r\n\r\n").map_or(page.len(), |at| at + 4);
+        let page = if self.request.is_head() { &page[..head] } else { page };
+        self.request.note_sent((page.len() - head) as u64);
         let _ = self.request.link().stdout(self.request.key(), &[page], true, blocker);
     }
 
@@ -157,12 +171,24 @@ impl Answer {
         self.head.as_ref().is_some_and(|head| head.declared.is_some_and(|declared| self.written >= declared))
     }
 
+    /// Bytes of body that may still be sent.
+    pub fn room(&self) -> u64 {
+        let Some(head) = &self.head else { return u64::MAX };
+        if head.body_allowed { head.declared.map_or(u64::MAX, |declared| declared.saturating_sub(self.written)) } else { 0 }
+    }
+
+    /// Whether the peer went away before all was sent.
+    pub fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Whether bytes beyond the announced length were thrown away.
     pub fn was_cut_short(&self) -> bool {
         self.cut_short
     }
 
     fn send(&mut self, parts: &[Part<'_>], last: bool, blocker: &dyn Blocker) -> Result<(), AnswerError> {
+        let mut room = self.room();
         let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
         let mut pieces: Vec<Part<'_>> = Vec::with_capacity(parts.len() + 1);
         if !self.sent {
@@ -170,11 +196,6 @@ impl Answer {
             self.request.note_status(head.code);
             pieces.push(&head.lines);
         }
-        let mut room = if head.body_allowed {
-            head.declared.map_or(u64::MAX, |declared| declared.saturating_sub(self.written))
-        } else {
-            0
-        };
         let mut taken = 0;
         for part in parts {
             self.written += part.len() as u64;
@@ -191,7 +212,9 @@ impl Answer {
         if pieces.is_empty() && !last {
             return Ok(());
         }
-        Ok(self.request.link().stdout(self.request.key(), &pieces, last, blocker)?)
+        let sent = self.request.link().stdout(self.request.key(), &pieces, last, blocker);
+        self.gone |= sent.is_err();
+        Ok(sent?)
     }
 }
 
@@ -207,6 +230,9 @@ pub fn answer_with_page(request: &Arc<Request>, code: u16, title: &str, text: &s
     let page = page::error_page(code, title, text);
     Answer::new(request.clone()).fail(code, &page, blocker);
 }
+
+/// Headers that make a web server send a file of its own (nginx, lighttpd, Apache, Cherokee).
+const HAND_OVER: [&[u8]; 4] = [b"x-accel-redirect", b"x-sendfile", b"x-sendfile2", b"x-lighttpd-send-file"];
 
 /// Room for the head of most answers, in bytes.
 const USUAL_HEAD: usize = 512;

@@ -32,6 +32,8 @@ struct State {
     received: u64,
     ended: bool,
     broken: bool,
+    /// Threads in [`Body::wait`].
+    waiting: usize,
 }
 
 #[derive(Debug)]
@@ -72,21 +74,22 @@ impl Body {
             state.spool(&data)
         };
         state.broken |= result.is_err();
-        self.arrived.notify_all();
+        self.wake(&state);
         result
     }
 
     /// Says that all has arrived.
     pub fn end(&self) {
-        self.lock().ended = true;
-        self.arrived.notify_all();
+        let mut state = self.lock();
+        state.ended = true;
+        self.wake(&state);
     }
 
     /// Says that the rest will never arrive.
     pub fn break_off(&self) {
         let mut state = self.lock();
         state.broken |= !state.ended;
-        self.arrived.notify_all();
+        self.wake(&state);
     }
 
     /// Takes up to `max` bytes.
@@ -117,9 +120,11 @@ impl Body {
 
     /// Waits until something is there to take, or the end. For bodies that another thread pushes to.
     pub fn wait(&self) {
-        let state = self.lock();
-        let waiting = |state: &mut State| !state.has_news();
-        drop(self.arrived.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner));
+        let mut state = self.lock();
+        state.waiting += 1;
+        let nothing = |state: &mut State| !state.has_news();
+        let mut state = self.arrived.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
     }
 
     /// Bytes that have arrived so far, taken or not.
@@ -136,6 +141,13 @@ impl Body {
     pub fn is_full(&self) -> bool {
         let state = self.lock();
         state.held >= MEMORY || state.spool.is_some()
+    }
+
+    /// Wakes those who wait; a system call, so not for nobody.
+    fn wake(&self, state: &State) {
+        if state.waiting > 0 {
+            self.arrived.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -38,13 +38,10 @@ impl BodyReader {
     pub fn read(&mut self, size: Option<usize>, blocker: &dyn Blocker) -> io::Result<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut wanted = size.unwrap_or(usize::MAX);
-        while wanted > 0 {
-            let chunk = self.chunk(wanted, blocker)?;
-            if chunk.is_empty() {
-                break;
-            }
-            wanted -= chunk.len();
-            chunks.push(chunk);
+        while wanted > 0 && self.fill(blocker)? {
+            let at = self.pending.len().min(wanted);
+            wanted -= at;
+            chunks.push(self.pending.split_to(at));
         }
         Ok(chunks)
     }
@@ -56,17 +53,12 @@ impl BodyReader {
     pub fn read_line(&mut self, limit: Option<usize>, blocker: &dyn Blocker) -> io::Result<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut wanted = limit.unwrap_or(usize::MAX);
-        while wanted > 0 {
-            let mut chunk = self.chunk(wanted, blocker)?;
-            if chunk.is_empty() {
-                break;
-            }
-            let newline = chunk.iter().position(|byte| *byte == b'\n');
-            if let Some(at) = newline {
-                self.give_back(chunk.split_off(at + 1));
-            }
-            wanted -= chunk.len();
-            chunks.push(chunk);
+        while wanted > 0 && self.fill(blocker)? {
+            let window = &self.pending[..self.pending.len().min(wanted)];
+            let newline = window.iter().position(|byte| *byte == b'\n');
+            let at = newline.map_or(window.len(), |newline| newline + 1);
+            wanted -= at;
+            chunks.push(self.pending.split_to(at));
             if newline.is_some() {
                 break;
             }
@@ -74,41 +66,28 @@ impl BodyReader {
         Ok(chunks)
     }
 
-    /// The next piece as it arrived, `max` bytes at most; empty at the end.
-    fn chunk(&mut self, max: usize, blocker: &dyn Blocker) -> io::Result<Bytes> {
-        if !self.pending.is_empty() {
-            let at = self.pending.len().min(max);
-            return Ok(self.pending.split_to(at));
-        }
-        let max = self.remaining.map_or(max, |left| max.min(usize::try_from(left).unwrap_or(usize::MAX)));
-        if max == 0 {
-            return Ok(Bytes::new());
-        }
-        loop {
+    /// Gets the next piece as it arrived, unless there is one; `false` at the end.
+    fn fill(&mut self, blocker: &dyn Blocker) -> io::Result<bool> {
+        while self.pending.is_empty() {
+            let max = self.remaining.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+            if max == 0 {
+                return Ok(false);
+            }
             match self.request.body().take(max)? {
                 Taken::Data(data) => {
                     if let Some(left) = &mut self.remaining {
                         *left -= data.len() as u64;
                     }
-                    return Ok(data);
+                    self.pending = data;
                 }
                 Taken::Nothing => self.request.link().wait_for_input(&self.request, blocker),
-                Taken::End => return Ok(Bytes::new()),
-                Taken::Broken => {
-                    let text = "the web server went away before the request body was complete";
-                    return Err(io::Error::new(io::ErrorKind::ConnectionReset, text));
-                }
+                Taken::End => return Ok(false),
+                Taken::Broken => return Err(io::Error::new(io::ErrorKind::ConnectionReset, BROKEN)),
             }
         }
-    }
-
-    fn give_back(&mut self, rest: Bytes) {
-        if !rest.is_empty() {
-            self.pending = if self.pending.is_empty() {
-                rest
-            } else {
-                [rest, std::mem::take(&mut self.pending)].concat().into()
-            };
-        }
+        Ok(true)
     }
 }
+
+/// What an application reads in its traceback.
+const BROKEN: &str = "the web server went away, or the request was over, before its body was complete";

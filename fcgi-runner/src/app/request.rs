@@ -105,9 +105,11 @@ impl Request {
         self.body.break_off();
     }
 
-    /// Marks the request as ended; `true` for the first who does.
+    /// Marks the request as ended; `true` for the first who does. What has not arrived of its body never will.
     pub fn mark_ended(&self) -> bool {
-        !self.ended.swap(true, Ordering::AcqRel)
+        let first = !self.ended.swap(true, Ordering::AcqRel);
+        self.body.break_off();
+        first
     }
 
     pub(super) fn note_status(&self, status: u16) {

@@ -76,9 +76,10 @@ impl Failure {
 
     /// Writes the failure to the log. A browser that goes away is nobody's fault.
     pub(super) fn log(&self) {
-        match self {
-            Self::ClientGone => tracing::debug!("{self}"),
-            _ => tracing::warn!("{self}"),
+        if matches!(self, Self::ClientGone) {
+            tracing::debug!("{self}");
+        } else {
+            tracing::warn!("{self}");
         }
     }
 }

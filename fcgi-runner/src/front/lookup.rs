@@ -51,9 +51,8 @@ pub(super) fn open(dir: &Path, rest: &[u8]) -> io::Result<Option<Found>> {
     let Some(relative) = safe_path(rest) else { return Ok(None) };
     let path = match resolve(dir, &relative) {
         Ok(Some(path)) => path,
-        Ok(None) => return Ok(None),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
-        Err(_) => return Ok(None),
+        Ok(None) | Err(_) => return Ok(None),
     };
     // Opening a named pipe would wait for its writer.
     if !path.metadata()?.is_file() {

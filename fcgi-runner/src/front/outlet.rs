@@ -95,7 +95,7 @@ impl Outlet {
     /// Waits until the browser has gone before it got everything.
     pub(super) async fn client_gone(&self) {
         if self.has_enough() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } else {
             self.pieces.closed().await;
         }

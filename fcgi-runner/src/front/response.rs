@@ -25,6 +25,8 @@ pub(super) enum AnswerBody {
     Whole(Option<Bytes>),
     /// Pieces as they come.
     Pieces(mpsc::Receiver<Piece>),
+    /// Nothing more comes, though something should.
+    Cut,
 }
 
 impl AnswerBody {
@@ -50,15 +52,21 @@ impl Body for AnswerBody {
         let piece = match &mut *self {
             Self::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Pieces(pieces) => std::task::ready!(pieces.poll_recv(context)),
+            Self::Cut => return Poll::Ready(Some(Err(CutOff))),
         };
-        Poll::Ready(match piece {
-            Some(Piece::Data(data)) => Some(Ok(Frame::data(data))),
+        match piece {
+            Some(Piece::Data(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
             Some(Piece::End) => {
                 *self = Self::Whole(None);
-                None
+                Poll::Ready(None)
             }
-            None => Some(Err(CutOff)),
-        })
+            None => {
+                // An error makes hyper forget what it has not written yet. It writes while a body has nothing to give.
+                *self = Self::Cut;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -68,7 +76,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Pieces(_) => SizeHint::default(),
+            Self::Pieces(_) | Self::Cut => SizeHint::default(),
         }
     }
 }
@@ -78,9 +86,8 @@ pub(super) fn response(head: &CgiHead, body: AnswerBody) -> Response<AnswerBody>
     let mut response = Response::new(body);
     let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.status_mut() = status;
-    let reason = Some(&head.reason)
-        .filter(|reason| status.canonical_reason().is_none_or(|usual| usual.as_bytes() != **reason));
-    if let Some(reason) = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_slice()).ok()) {
+    let is_usual = status.canonical_reason().is_some_and(|usual| usual.as_bytes() == head.reason);
+    if !is_usual && let Ok(reason) = ReasonPhrase::try_from(head.reason.as_slice()) {
         response.extensions_mut().insert(reason);
     }
     for (name, value) in &head.headers {
@@ -100,15 +107,13 @@ pub(super) fn response(head: &CgiHead, body: AnswerBody) -> Response<AnswerBody>
 /// Makes a response that shows one of our own pages.
 pub(super) fn error_response(code: u16, text: &str) -> Response<AnswerBody> {
     let mut page = Bytes::from(error_page(code, "", text));
-    match parse_cgi_head(&page) {
-        Ok(Some((head, length))) => response(&head, AnswerBody::whole(page.split_off(length))),
-        // Our own pages have a head.
-        _ => {
-            let mut bare = Response::new(AnswerBody::Whole(None));
-            *bare.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            bare
-        }
+    if let Ok(Some((head, length))) = parse_cgi_head(&page) {
+        return response(&head, AnswerBody::whole(page.split_off(length)));
     }
+    // Our own pages have a head; without one, the status still tells.
+    let mut bare = Response::new(AnswerBody::Whole(None));
+    *bare.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    bare
 }
 
 #[cfg(test)]

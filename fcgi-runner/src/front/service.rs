@@ -59,7 +59,7 @@ impl Front {
         let (parts, body) = request.into_parts();
         let target = match Target::read(&parts) {
             Ok(target) => target,
-            Err(fault) => return Ok(self.refuse(400, &fault.to_string(), body)),
+            Err(fault) => return Ok(refuse(400, &fault.to_string(), body)),
         };
         if let Some((mount, rest)) = self.mounts.find(&target.path) {
             exchange::discard(body);
@@ -67,15 +67,9 @@ impl Front {
         }
         if strip_mount(&target.path, self.script_name.as_bytes()).is_none() {
             let text = format!("The application is mounted at {}/.", self.script_name);
-            return Ok(self.refuse(404, &text, body));
+            return Ok(refuse(404, &text, body));
         }
         Ok(self.forward(ends, &parts, &target, body).await)
-    }
-
-    #[expect(clippy::unused_self, reason = "an answer of the front, beside its others")]
-    fn refuse(&self, code: u16, text: &str, body: Incoming) -> Response<AnswerBody> {
-        exchange::discard(body);
-        error_response(code, text)
     }
 
     /// Lets the application answer, and waits for the head of what it says.
@@ -97,4 +91,10 @@ impl Front {
             Err(_) => error_response(502, Failure::Lost { answered: false }.explanation()),
         }
     }
+}
+
+/// Answers with a page, whatever the request says in its body.
+fn refuse(code: u16, text: &str, body: Incoming) -> Response<AnswerBody> {
+    exchange::discard(body);
+    error_response(code, text)
 }

@@ -33,7 +33,9 @@ pub struct Verdict {
 impl Verdict {
     /// Lets the launcher end with `status` after it has printed `text`.
     pub fn give(mut self, status: u8, text: &str) {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut message = vec![status];
+        message.extend_from_slice(&length.to_be_bytes());
         message.extend_from_slice(text.as_bytes());
         // A launcher that was killed needs no verdict.
         let _ = self.pipe.write_all(&message);
@@ -78,18 +80,21 @@ pub fn start(workdir: &Path, umask: u32, logs: &LogFiles, hooks: &dyn ForkHooks)
     }
 }
 
+/// Reads the verdict, whose length is told: its end is not the end of the pipe, which the first worker has inherited.
 fn wait_for_verdict(reader: OwnedFd) -> Role {
-    let mut message = Vec::new();
-    let read = File::from(reader).read_to_end(&mut message);
-    match (read, message.split_first()) {
-        (Ok(_), Some((status, text))) => {
-            Role::Launcher { status: *status, text: String::from_utf8_lossy(text).into_owned() }
-        }
-        _ => Role::Launcher {
-            status: FAILED,
-            text: "error: the server ended before it could serve\nhint: see `errlog`\n".to_owned(),
-        },
-    }
+    let mut pipe = File::from(reader);
+    let mut read = || -> io::Result<Role> {
+        let mut head = [0; 5];
+        pipe.read_exact(&mut head)?;
+        let [status, length @ ..] = head;
+        let mut text = Vec::new();
+        (&mut pipe).take(u64::from(u32::from_be_bytes(length))).read_to_end(&mut text)?;
+        Ok(Role::Launcher { status, text: String::from_utf8_lossy(&text).into_owned() })
+    };
+    read().unwrap_or_else(|_| Role::Launcher {
+        status: FAILED,
+        text: "error: the server ended before it could serve\nhint: see `errlog`\n".to_owned(),
+    })
 }
 
 /// Exit status of a start that failed without a reason of its own.

@@ -11,6 +11,7 @@ use super::environ::EnvironBuilder;
 use super::errors::{self, ErrorStream};
 use super::file_wrapper::{self, FileWrapper};
 use super::start_response::{StartResponse, body_bytes, to_python};
+use super::strings::readable;
 use crate::app::{Answer, Application, Request};
 use crate::cgi::page;
 
@@ -117,6 +118,8 @@ impl<'py> Call<'py> {
     }
 
     fn finish(&self, parts: &[Bound<'py, PyBytes>], whole: bool) -> PyResult<()> {
+        // Nothing can be said on STDERR once the request is over.
+        self.errors.get().finish(&PyBlocker::new(self.py));
         let parts: Vec<&[u8]> = parts.iter().map(PyBytesMethods::as_bytes).collect();
         let mut answer = self.response.get().answer()?;
         answer.finish(&parts, whole, &PyBlocker::new(self.py)).map_err(to_python)
@@ -130,13 +133,14 @@ impl<'py> Call<'py> {
 
     /// Ends a request whose application has raised.
     fn fail(&self, error: &PyErr, debug: bool, blocker: &PyBlocker<'py>) -> PyResult<()> {
-        let gone = self.request.is_aborted() || error.is_instance_of::<PyConnectionResetError>(self.py);
-        if gone && self.request.is_ended() {
-            tracing::debug!(peer = %self.request.link().peer(), "the web server went away before the answer was sent");
-            return Ok(());
-        }
+        self.errors.get().finish(blocker);
+        let gone = self.request.is_aborted() || self.response.get().answer()?.is_gone();
         let traceback = traceback(self.py, error);
-        errors::send(&self.request, &traceback, blocker);
+        if gone && error.is_instance_of::<PyConnectionResetError>(self.py) {
+            tracing::debug!(peer = %self.request.link().peer(), "the web server went away before the request was over");
+        } else {
+            errors::send(&self.request, &traceback, blocker);
+        }
         let page = if debug {
             page::traceback_page(&traceback)
         } else {
@@ -179,7 +183,7 @@ pub(super) fn traceback(py: Python<'_>, error: &PyErr) -> String {
         let lines = py
             .import("traceback")?
             .call_method1("format_exception", (error.get_type(py), error.value(py), error.traceback(py)))?;
-        lines.try_iter()?.map(|line| line?.extract::<String>()).collect()
+        lines.try_iter()?.map(|line| Ok(readable(line?.cast()?)?.into_owned())).collect()
     };
     format().unwrap_or_else(|_| {
         let memory = error.is_instance_of::<PyMemoryError>(py);

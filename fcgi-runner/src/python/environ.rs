@@ -13,7 +13,7 @@ use super::file_wrapper::FileWrapper;
 use super::input::Input;
 use super::strings::{Names, latin1};
 use crate::app::{ProcessModel, Request};
-use crate::cgi::environ::{ContentLength, Essentials};
+use crate::cgi::environ::Essentials;
 use crate::cgi::path::split_path;
 
 /// Makes environs.
@@ -49,7 +49,7 @@ impl EnvironBuilder {
         let environ = PyDict::new(py);
         let mut essentials = Essentials::default();
         for (name, value) in request.params() {
-            if essentials.note(name, value) {
+            if essentials.note(name, value) && name != b"CONTENT_LENGTH" {
                 environ.set_item(self.names.name(py, name), latin1(py, value))?;
             }
         }
@@ -62,11 +62,10 @@ impl EnvironBuilder {
         let (script_name, path_info) = split_path(self.script_name.as_deref(), &essentials.path);
         set("SCRIPT_NAME", &script_name)?;
         set("PATH_INFO", &path_info)?;
-        match (request.announced_length(), request.content_length()) {
-            (ContentLength::Known(_), _) => {}
-            (_, Some(counted)) => set("CONTENT_LENGTH", counted.to_string().as_bytes())?,
-            // nginx sends an empty one, Caddy a negative one: neither is a number of bytes.
-            (_, None) => set("CONTENT_LENGTH", b"")?,
+        // nginx sends an empty one, Caddy a negative one. What is no number of bytes is left out, so that the usual
+        // `int(environ.get("CONTENT_LENGTH", 0))` does not stumble.
+        if let Some(length) = request.content_length() {
+            set("CONTENT_LENGTH", length.to_string().as_bytes())?;
         }
         for (name, value) in &self.fixed {
             environ.set_item(name.bind(py), value.bind(py))?;

@@ -4,8 +4,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::blocker::PyBlocker;
+use super::strings::readable;
 use crate::app::{Blocker, Request};
 
 /// A text stream. Whole lines leave at once, to FCGI_STDERR and to standard error; the rest with `flush` or the request.
@@ -33,10 +35,11 @@ impl ErrorStream {
 #[pymethods]
 impl ErrorStream {
     /// Writes text; gives its length.
-    fn write(&self, py: Python<'_>, text: &str) -> usize {
+    fn write(&self, text: &Bound<'_, PyString>) -> PyResult<usize> {
         let complete = {
+            let text = readable(text)?;
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            pending.push_str(text);
+            pending.push_str(&text);
             match pending.rfind('\n') {
                 Some(end) => {
                     let rest = pending.split_off(end + 1);
@@ -46,14 +49,14 @@ impl ErrorStream {
             }
         };
         if let Some(lines) = complete {
-            send(&self.request, &lines, &PyBlocker::new(py));
+            send(&self.request, &lines, &PyBlocker::new(text.py()));
         }
-        text.chars().count()
+        text.len()
     }
 
-    fn writelines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn writelines(&self, lines: &Bound<'_, PyAny>) -> PyResult<()> {
         for line in lines.try_iter()? {
-            self.write(py, line?.extract::<std::borrow::Cow<'_, str>>()?.as_ref());
+            self.write(line?.cast()?)?;
         }
         Ok(())
     }

@@ -72,10 +72,11 @@ pub(super) fn send_file(
 ) -> PyResult<()> {
     let mut buffer = vec![0; BLOCK];
     loop {
+        let size = usize::try_from(answer.room()).unwrap_or(usize::MAX).min(BLOCK);
         let mut got = Ok(0);
-        blocker.block(&mut || got = file::read_at(fd, &mut buffer, position));
+        blocker.block(&mut || got = file::read_at(fd, &mut buffer[..size], position));
         let got = got?;
-        if got == 0 || answer.is_complete() {
+        if got == 0 {
             return Ok(());
         }
         position += got as u64;

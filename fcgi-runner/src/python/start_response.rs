@@ -73,7 +73,11 @@ impl Write {
     fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = body_bytes(data)?;
         let mut answer = self.response.get().answer()?;
-        answer.write(data.as_bytes(), &PyBlocker::new(py)).map_err(to_python)
+        answer.write(data.as_bytes(), &PyBlocker::new(py)).map_err(to_python)?;
+        if answer.was_cut_short() {
+            return Err(PyAssertionError::new_err("the application wrote more body than its Content-Length announced"));
+        }
+        Ok(())
     }
 }
 

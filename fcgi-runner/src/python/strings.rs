@@ -2,12 +2,13 @@
 
 #![expect(unsafe_code, reason = "strings are made from bytes without a check that latin-1 does not need")]
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 
 /// Makes a `str` whose code points are the bytes.
 pub(super) fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
@@ -27,6 +28,15 @@ pub(super) fn to_latin1(text: &Bound<'_, PyString>) -> Option<Vec<u8>> {
         return Some(text.as_bytes().to_vec());
     }
     text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect()
+}
+
+/// A `str` for a log: code points that no encoding has (lone surrogates) are spelled out.
+pub(super) fn readable<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, str>> {
+    if let Ok(text) = text.to_str() {
+        return Ok(Cow::Borrowed(text));
+    }
+    let bytes = text.call_method1("encode", ("utf-8", "backslashreplace"))?.cast_into::<PyBytes>()?;
+    Ok(Cow::Owned(String::from_utf8_lossy(bytes.as_bytes()).into_owned()))
 }
 
 /// Names of parameters, each made into a `str` once.

@@ -178,16 +178,18 @@ impl Connection {
         }
     }
 
-    /// Whether reading should stop for now, because the only request does not take what has come. Tells once.
-    pub(super) fn should_pause(&self) -> bool {
+    /// Stops reading for now if the only request does not take what has come.
+    pub(super) fn pause_if_full(&self) {
+        let Feeding::Loop(poller) = &self.settings.feeding else { return };
         let mut input = self.input();
         let full = match &input.requests[..] {
             [active] if active.given => active.request.body().is_full(),
             _ => false,
         };
-        let pause = full && !input.paused && !input.eof && !self.writer_waits.load(Ordering::Acquire);
-        input.paused |= pause;
-        pause
+        if full && !input.paused && !input.eof && !self.writer_waits.load(Ordering::Acquire) {
+            // Under the lock: otherwise the request could end, and resume, before this has paused.
+            input.paused = poller.pause(&self.fd, self.token).is_ok();
+        }
     }
 
     pub(super) fn token(&self) -> Token {
@@ -217,6 +219,8 @@ impl Connection {
     /// Puts a disposition into practice, after the last byte of a request has left.
     fn settle(&self, disposition: Disposition) {
         if !disposition.closes() {
+            // What the application has left of the body still has to be read, to get at the next request.
+            self.resume();
             return;
         }
         let drain = disposition == Disposition::Drain { close: true };
@@ -274,7 +278,8 @@ impl Connection {
 
     fn resume(&self) {
         let Feeding::Loop(poller) = &self.settings.feeding else { return };
-        if std::mem::take(&mut self.input().paused) {
+        let mut input = self.input();
+        if std::mem::take(&mut input.paused) {
             let _ = poller.resume(&self.fd, self.token);
         }
     }
@@ -437,6 +442,10 @@ impl Link for Connection {
         }
         let mut found = Ok(socket::Readiness::default());
         blocker.block(&mut || found = socket::wait(self.fd.as_fd(), true, false, self.settings.read_timeout));
+        if request.is_ended() {
+            // What arrives now belongs to the next request, and the loop reads it.
+            return;
+        }
         if found.is_ok_and(|found| !found.timed_out()) {
             self.read();
         } else {

@@ -178,9 +178,7 @@ impl EventLoop<'_> {
             Fate::Close => self.drop_connection(index),
             Fate::Keep => {
                 self.watch(index);
-                if self.pool.is_some() && connection.should_pause() {
-                    let _ = self.poller.pause(connection, connection.token());
-                }
+                connection.pause_if_full();
             }
         }
     }
