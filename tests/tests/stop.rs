@@ -1,0 +1,208 @@
+//! How the server ends: gracefully, at once, in time, and what becomes of requests and connections then.
+
+use std::time::{Duration, Instant};
+
+use fcgi_tests::{Request, Sandbox, in_background, processes, until};
+use nix::sys::signal::Signal;
+
+const METHODS: [&str; 2] = ["method=prefork", "method=threaded"];
+
+#[test]
+fn an_idle_server_stops_by_every_stop_signal() {
+    for method in METHODS {
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
+            let sandbox = Sandbox::new();
+            let mut server = sandbox.serve(&[method, "pidfile=x.pid"]);
+            assert_eq!(server.get("/version").text(), "one");
+            server.signal(signal);
+            assert_eq!(server.wait(), Some(0), "{method} {signal}: {}", server.err());
+            sandbox.wait_for_nobody();
+            assert!(!sandbox.has("s.sock") && !sandbox.has("x.pid"), "{method} {signal}");
+        }
+    }
+}
+
+#[test]
+fn running_requests_are_finished_and_the_address_is_free_meanwhile() {
+    for method in METHODS {
+        for signal in [Signal::SIGTERM, Signal::SIGINT] {
+            let sandbox = Sandbox::new();
+            let mut server = sandbox.serve(&[method]);
+            let held = ["a", "a", "a"]
+                .map(|name| in_background(&server.address, Request::get(&format!("/hold/{name}"))));
+            sandbox.wait_for_held("a", 3);
+            server.signal(signal);
+            until("the socket is gone", || !sandbox.has("s.sock"));
+            // A successor can start at once.
+            let successor = sandbox.serve(&[method]);
+            assert_eq!(successor.get("/version").text(), "one");
+            sandbox.release("a");
+            for held in held {
+                let answer = held.join().unwrap();
+                assert_eq!((&answer.text()[..], answer.is_whole()), ("held", true), "{method} {signal}");
+            }
+            assert_eq!(server.wait(), Some(0));
+            assert_eq!(successor.get("/version").text(), "one");
+            successor.stop();
+        }
+    }
+}
+
+#[test]
+fn a_request_that_waits_in_the_queue_is_served_before_the_end() {
+    for words in
+        [["method=prefork", "maxchildren=1", "maxspare=1"], ["method=threaded", "threads=1", "maxspare=1"]]
+    {
+        let sandbox = Sandbox::new();
+        let mut server = sandbox.serve(&words);
+        let running = in_background(&server.address, Request::get("/hold/a"));
+        sandbox.wait_for_held("a", 1);
+        let mut waiting = server.connect();
+        waiting.send(&Request::get("/version").bytes());
+        server.signal(Signal::SIGTERM);
+        until("the socket is gone", || !sandbox.has("s.sock"));
+        sandbox.release("a");
+        assert_eq!(running.join().unwrap().text(), "held");
+        assert_eq!(waiting.answer(1).text(), "one", "{words:?}");
+        assert_eq!(server.wait(), Some(0));
+    }
+}
+
+#[test]
+fn idle_kept_connections_do_not_delay_the_end() {
+    for method in METHODS {
+        let sandbox = Sandbox::new();
+        let server = sandbox.serve(&[method, "stoptimeout=600"]);
+        let mut kept: Vec<_> = (0..5).map(|_| server.connect()).collect();
+        for client in &mut kept {
+            assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+        }
+        // One that has never said anything, and one in the middle of a head.
+        let mut silent = server.connect();
+        server.stop();
+        for client in &mut kept {
+            assert!(client.is_closed_by_peer(), "{method}");
+        }
+        assert!(silent.is_closed_by_peer());
+    }
+}
+
+#[test]
+fn a_request_on_a_kept_connection_is_finished_and_then_the_connection_is_closed() {
+    for method in METHODS {
+        let sandbox = Sandbox::new();
+        let mut server = sandbox.serve(&[method]);
+        let mut client = server.connect();
+        assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+        client.send(&Request::get("/hold/a").kept().bytes());
+        sandbox.wait_for_held("a", 1);
+        server.signal(Signal::SIGTERM);
+        until("the socket is gone", || !sandbox.has("s.sock"));
+        sandbox.release("a");
+        assert_eq!(client.answer(1).text(), "held");
+        assert!(client.is_closed_by_peer());
+        assert_eq!(server.wait(), Some(0), "{method}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once_what_still_runs() {
+    for method in METHODS {
+        for second in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
+            let sandbox = Sandbox::new();
+            let mut server = sandbox.serve(&[method, "stoptimeout=600"]);
+            let mut client = server.connect();
+            client.send(&Request::get("/hold/a").bytes());
+            sandbox.wait_for_held("a", 1);
+            server.signal(Signal::SIGTERM);
+            until("the socket is gone", || !sandbox.has("s.sock"));
+            assert!(processes::look(server.pid()).is_some());
+            server.signal(second);
+            assert_eq!(server.wait(), Some(0), "{method} {second}");
+            sandbox.wait_for_nobody();
+            assert_eq!(client.rest(1).end, None);
+        }
+    }
+}
+
+#[test]
+fn quit_ends_at_once_what_runs() {
+    for method in METHODS {
+        let sandbox = Sandbox::new();
+        let mut server = sandbox.serve(&[method, "stoptimeout=600", "pidfile=x.pid"]);
+        let mut client = server.connect();
+        client.send(&Request::get("/hold/a").bytes());
+        sandbox.wait_for_held("a", 1);
+        server.signal(Signal::SIGQUIT);
+        assert_eq!(server.wait(), Some(0));
+        sandbox.wait_for_nobody();
+        assert_eq!(client.rest(1).end, None);
+        assert!(!sandbox.has("s.sock") && !sandbox.has("x.pid"));
+    }
+}
+
+#[test]
+fn stoptimeout_ends_what_runs_too_long() {
+    for method in METHODS {
+        let sandbox = Sandbox::new();
+        let mut server = sandbox.serve(&[method, "stoptimeout=0.7"]);
+        let mut client = server.connect();
+        client.send(&Request::get("/hold/a").bytes());
+        sandbox.wait_for_held("a", 1);
+        let start = Instant::now();
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait(), Some(0));
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(700) && took < Duration::from_secs(9), "{method}: {took:?}");
+        assert_eq!(client.rest(1).end, None);
+        sandbox.wait_for_nobody();
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_reads_does_not_hold_the_end_up_for_ever() {
+    for method in METHODS {
+        let sandbox = Sandbox::new();
+        let server = sandbox.serve(&[method, "stoptimeout=0.5"]);
+        let mut client = server.connect();
+        client.send(&Request::get("/endless").bytes());
+        client.begun(1);
+        server.stop();
+    }
+}
+
+#[test]
+fn the_interrupt_of_a_terminal_lets_running_requests_finish() {
+    // The terminal signals the whole group, workers too.
+    for method in METHODS {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(&["socket=s.sock", "daemonize=false", method, "web:application"]);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut server = sandbox.serve_at(&mut command, sandbox.unix("s.sock"));
+        let held = in_background(&server.address, Request::get("/hold/a"));
+        sandbox.wait_for_held("a", 1);
+        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(server.pid()), Signal::SIGINT).unwrap();
+        until("the socket is gone", || !sandbox.has("s.sock"));
+        sandbox.release("a");
+        assert_eq!(held.join().unwrap().text(), "held", "{method}");
+        assert_eq!(server.wait(), Some(0));
+        assert!(!server.err().contains("KeyboardInterrupt"), "{}", server.err());
+    }
+}
+
+#[test]
+fn a_process_that_serves_alone_stops_by_every_signal_of_a_web_server() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGHUP] {
+        let sandbox = Sandbox::new();
+        let listener = std::os::unix::net::UnixListener::bind(sandbox.path("0.sock")).unwrap();
+        let mut command = sandbox.command(&["web:application"]);
+        command.stdin(std::os::fd::OwnedFd::from(listener));
+        let mut started = sandbox.spawn(&mut command);
+        let held = in_background(&sandbox.unix("0.sock"), Request::get("/hold/a"));
+        sandbox.wait_for_held("a", 1);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(started.child.id().cast_signed()), signal).unwrap();
+        sandbox.release("a");
+        assert_eq!(held.join().unwrap().text(), "held", "{signal}");
+        assert_eq!(started.child.wait().unwrap().code(), Some(0), "{signal}: {}", started.err_text());
+    }
+}
