@@ -1,7 +1,8 @@
 //! One connection from its first byte to its last: the loop that every user of `server::Connection` writes.
 //!
-//! Bytes are read and given to the connection, its events are turned into answers, and the bytes it has to send are
-//! written. Several requests may be active at once, because a body is only counted and never makes another wait.
+//! Bytes are read and given to the connection, its events are turned into answers, and the bytes it has to
+//! send are written. Several requests may be active at once, because a body is only counted and never makes
+//! another wait.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -95,7 +96,8 @@ fn send(connection: &mut Connection, stream: &mut Stream) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the answer arrive before the socket is closed: with unread input, closing would reset the connection.
+/// Lets the answer arrive before the socket is closed: with unread input, closing would reset the
+/// connection.
 fn drain(mut stream: Stream, buffer: &mut [u8]) -> io::Result<()> {
     stream.shutdown_write()?;
     stream.set_timeout(DRAIN_TIMEOUT)?;

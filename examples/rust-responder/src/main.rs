@@ -1,8 +1,8 @@
-//! A FastCGI responder made of `fcgi-proto` and the standard library: one thread for each connection, and nothing
-//! hidden in a framework.
+//! A FastCGI responder made of `fcgi-proto` and the standard library: one thread for each connection, and
+//! nothing hidden in a framework.
 //!
-//! The address comes in as the only argument. What is listened on goes to standard output as one line, so that a
-//! script can wait for it; complaints go to standard error.
+//! The address comes in as the only argument. What is listened on goes to standard output as one line, so
+//! that a script can wait for it; complaints go to standard error.
 
 mod connection;
 mod listener;
@@ -38,7 +38,8 @@ fn serve(listener: &Listener) -> io::Result<()> {
         let stream = match listener.accept() {
             Ok(stream) => stream,
             Err(error) => {
-                // The client may be gone already, or descriptors may be short for a while: neither is a reason to stop.
+                // The client may be gone already, or descriptors may be short for a while: neither is a
+                // reason to stop.
                 eprintln!("rust-responder: accept: {error}");
                 thread::sleep(Duration::from_millis(100));
                 continue;
