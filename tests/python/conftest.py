@@ -1,7 +1,14 @@
 """What all Python tests share: one working folder a session, and the logs of every server beside a failure."""
 
+import signal
+
 import pytest
 from support import places, process
+
+
+def pytest_configure():
+    """A run that is ended from outside still stops its servers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

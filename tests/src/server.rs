@@ -81,6 +81,11 @@ impl<'s> Server<'s> {
         kill(Pid::from_raw(self.pid()), signal).unwrap();
     }
 
+    /// The signals that wait for the master to hear them, a bit each.
+    pub fn pending_signals(&self) -> u64 {
+        processes::pending_signals(self.pid())
+    }
+
     /// Opens a connection.
     pub fn connect(&self) -> Client {
         self.address.connect().unwrap()

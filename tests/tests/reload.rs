@@ -89,7 +89,7 @@ fn hup_lets_a_running_request_finish_with_the_old_code() {
         let old = sandbox.wait_for_held("a", 1)[0];
         sandbox.new_version("two");
         reload(&server);
-        assert_eq!(server.get("/version").text(), "two");
+        until("new requests are served by new code", || server.get("/version").text() == "two");
         assert!(server.workers().contains(&old), "{method}");
         sandbox.release("a");
         assert_eq!(held.join().unwrap().text(), "held");
@@ -224,9 +224,8 @@ fn an_application_that_was_told_that_it_is_alone_stays_alone() {
         assert!(server.get("/flags").text().contains(" False "), "{words:?}");
         let before = server.workers();
         server.signal(Signal::SIGTTIN);
-        server.signal(Signal::SIGTTOU);
-        server.signal(Signal::SIGTTIN);
-        // A signal that shows when the others were heard.
+        // Of several that wait, HUP would be heard first.
+        until("the signal was heard", || server.pending_signals() == 0);
         sandbox.new_version("two");
         reload(&server);
         until("the old worker has left", || server.workers().iter().all(|pid| !before.contains(pid)));

@@ -156,6 +156,8 @@ impl Policy {
             Event::Stop => self.stop(now, false),
             Event::StopNow => self.stop(now, true),
             Event::Reload => self.reload(now),
+            // The application was told that it is alone, and may rely on it.
+            Event::More | Event::Fewer if self.rules.max_children == 1 => {}
             Event::More => {
                 self.rules.max_spare += 1;
                 self.rules.max_children = self.rules.max_children.max(self.rules.max_spare);

@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import requests
 
-SECONDS = 30
+SECONDS = 15
 
 
 class Browser:

@@ -1,0 +1,230 @@
+"""Calls `start_response` in every order, right and wrong."""
+
+import json
+import sys
+
+from routes import Routes, answer, pass_gate, words
+
+application = Routes()
+PLAIN = [("Content-Type", "text/plain")]
+
+
+def raised(function, *arguments):
+    """The name of what a call raises."""
+    try:
+        function(*arguments)
+    except Exception as error:
+        return type(error).__name__
+    return "nothing"
+
+
+def an_error():
+    try:
+        raise LookupError("the first error")
+    except LookupError:
+        return sys.exc_info()
+
+
+@application.plain
+def given(environ, start_response):
+    """Calls it with the arguments that the test has sent; `{"tuple": [..]}` stands for a tuple, `{"bytes": ..}` for bytes."""
+    status, headers = json.loads(environ["HTTP_X_ARGUMENTS"], object_hook=python_value)
+    start_response(status, headers)
+    return [b"body"]
+
+
+def python_value(found):
+    (name, value), = found.items()
+    return {"tuple": tuple, "bytes": str.encode, "dict": dict}[name](value)
+
+
+@application.valid
+def checked(environ, start_response):
+    write = start_response("200 OK", [*PLAIN, ("X-A", "1"), ("X-A", "2")])
+    assert callable(write)
+    return [b"body"]
+
+
+@application.plain
+def twice(environ, start_response):
+    start_response("200 OK", PLAIN)
+    error = raised(start_response, "201 Created", PLAIN)
+    return [error.encode()]
+
+
+@application.plain
+def twice_unhandled(environ, start_response):
+    start_response("200 OK", PLAIN)
+    start_response("201 Created", PLAIN)
+    return [b"never"]
+
+
+@application.plain
+def twice_with_none(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return [raised(start_response, "201 Created", PLAIN, None).encode()]
+
+
+@application.valid
+def replaced(environ, start_response):
+    """An error page in place of what was said before."""
+    start_response("200 OK", [*PLAIN, ("X-Old", "1"), ("Content-Length", "1000")])
+    start_response("503 Replaced", [*PLAIN, ("X-New", "1")], an_error())
+    return [b"replaced"]
+
+
+@application.plain
+def replaced_after_empty(environ, start_response):
+    """Headers are not sent before there is a body, so they can still be replaced."""
+    start_response("200 OK", PLAIN)
+    yield b""
+    start_response("503 Replaced", PLAIN, an_error())
+    yield b"replaced"
+
+
+@application.plain
+def replaced_too_late(environ, start_response):
+    """The very exception is raised again, for the application to let through."""
+    start_response("200 OK", PLAIN)
+    yield b"sent"
+    try:
+        start_response("503 Replaced", PLAIN, an_error())
+    except LookupError as error:
+        yield f" {error}".encode()
+
+
+@application.plain
+def replaced_too_late_unhandled(environ, start_response):
+    start_response("200 OK", PLAIN)
+    yield b"sent"
+    start_response("503 Replaced", PLAIN, an_error())
+    yield b"never"
+
+
+@application.plain
+def bad_replacement(environ, start_response):
+    """A replacement that is refused leaves what was said before."""
+    start_response("200 Old", PLAIN)
+    error = raised(start_response, "503 Replaced", [("Bad\n", "")], an_error())
+    return [error.encode()]
+
+
+@application.plain
+def first_time_with_exc_info(environ, start_response):
+    start_response("500 Mine", PLAIN, an_error())
+    return [b"mine"]
+
+
+@application.plain
+def never(environ, start_response):
+    return [b"body"]
+
+
+@application.plain
+def never_and_nothing(environ, start_response):
+    return []
+
+
+@application.plain
+def never_in_generator(environ, start_response):
+    yield b"body"
+
+
+@application.plain
+def in_generator(environ, start_response):
+    """A generator: nothing of it runs before the first `next`."""
+    start_response("200 OK", PLAIN)
+    yield b"body"
+
+
+@application.plain
+def after_empty(environ, start_response):
+    yield b""
+    yield b""
+    start_response("200 OK", PLAIN)
+    yield b""
+    yield b"body"
+
+
+@application.plain
+def nothing_at_all(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return []
+
+
+@application.plain
+def waits(environ, start_response):
+    """Says its headers, and gives nothing until the gate opens: the headers have to wait."""
+    start_response("200 OK", PLAIN)
+    yield b""
+    pass_gate(words(environ)[0])
+    start_response("503 Replaced", PLAIN, an_error())
+    yield b"replaced"
+
+
+@application.plain
+def positional(environ, start_response):
+    """Fewer or more arguments than there are."""
+    found = [raised(start_response), raised(start_response, "200 OK"), raised(start_response, "200 OK", [], None, 5)]
+    return answer(start_response, " ".join(found))
+
+
+@application.plain
+def writes(environ, start_response):
+    """`write` before an iterable of one, which is then not the whole body."""
+    write = start_response("200 OK", PLAIN)
+    assert write(b"written ") is None
+    write(b"")
+    write(b"twice ")
+    return [b"returned"]
+
+
+@application.valid
+def writes_checked(environ, start_response):
+    write = start_response("200 OK", PLAIN)
+    write(b"written ")
+    return iter([b"", b"returned ", b"twice"])
+
+
+@application.plain
+def writes_at_once(environ, start_response):
+    write = start_response("200 OK", PLAIN)
+    write(b"written ")
+    pass_gate(words(environ)[0])
+    return [b"returned"]
+
+
+@application.plain
+def writes_only(environ, start_response):
+    start_response("200 OK", PLAIN)(b"written")
+    return []
+
+
+@application.plain
+def writes_wrong(environ, start_response):
+    write = start_response("200 OK", PLAIN)
+    found = [raised(write, value) for value in ("text", None, 5, bytearray(b"x"), [b"x"])]
+    return [" ".join(found).encode()]
+
+
+@application.plain
+def writes_too_much(environ, start_response):
+    write = start_response("200 OK", [("Content-Length", "4")])
+    write(b"ab")
+    errors = [raised(write, b"cdef"), raised(write, b"g")]
+    environ["wsgi.errors"].write(" ".join(errors))
+    return []
+
+
+@application.plain
+def writes_too_much_unhandled(environ, start_response):
+    write = start_response("200 OK", [("Content-Length", "4")])
+    write(b"abcdef")
+    return []
+
+
+@application.plain
+def writes_then_replaces(environ, start_response):
+    start_response("200 OK", PLAIN)(b"written")
+    start_response("503 Replaced", PLAIN, an_error())
+    return [b"never"]
