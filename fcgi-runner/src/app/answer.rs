@@ -100,8 +100,8 @@ impl Answer {
     /// announced if the application has not done so and `whole` says that it may be.
     ///
     /// # Errors
-    /// See [`AnswerError`]. [`AnswerError::TooShort`] leaves the answer unsent if nothing was sent before, and otherwise ends the
-    /// request as not whole.
+    /// See [`AnswerError`]. [`AnswerError::TooShort`] does not end the request: it is to [`Answer::fail`], and for that reason
+    /// nothing is sent if nothing was sent before.
     pub fn finish(
         &mut self,
         parts: &[Part<'_>],
@@ -117,11 +117,9 @@ impl Answer {
         let written = self.written + total;
         let may_be_short = !head.body_allowed || head.handed_over;
         if let Some(declared) = head.declared.filter(|declared| !may_be_short && written < *declared) {
-            if !self.sent {
-                return Err(AnswerError::TooShort { declared, written });
+            if self.sent {
+                self.send(parts, false, blocker)?;
             }
-            self.send(parts, false, blocker)?;
-            self.cut(blocker);
             return Err(AnswerError::TooShort { declared, written });
         }
         self.send(parts, true, blocker)?;
@@ -174,7 +172,11 @@ impl Answer {
     /// Bytes of body that may still be sent.
     pub fn room(&self) -> u64 {
         let Some(head) = &self.head else { return u64::MAX };
-        if head.body_allowed { head.declared.map_or(u64::MAX, |declared| declared.saturating_sub(self.written)) } else { 0 }
+        if head.body_allowed {
+            head.declared.map_or(u64::MAX, |declared| declared.saturating_sub(self.written))
+        } else {
+            0
+        }
     }
 
     /// Whether the peer went away before all was sent.

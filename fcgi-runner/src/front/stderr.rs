@@ -46,7 +46,7 @@ fn write(line: &[u8]) {
     let text = String::from_utf8_lossy(line);
     let text = text.trim_end();
     if !text.is_empty() {
-        tracing::warn!("application: {text}");
+        tracing::debug!("application: {text}");
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg,
@@ -63,11 +64,6 @@ pub fn line() -> io::Result<(Line, Line)> {
 }
 
 impl Line {
-    /// The bare descriptor, for those who only want to know that something was said or that the other end is gone.
-    pub fn into_fd(self) -> OwnedFd {
-        self.fd
-    }
-
     /// Sends a report to the master; a master that is gone hears nothing.
     pub fn report(&self, report: &Report) {
         let (kind, text): (u8, &str) = match report {
@@ -115,6 +111,19 @@ impl Line {
             b'l' => Some(Order::ReopenLogs),
             _ => None,
         })
+    }
+
+    /// Waits for the next order, on the worker's end; never gives silence.
+    pub fn wait_for_order(&self) -> Heard<Order> {
+        loop {
+            match self.next_order() {
+                Heard::Silence => {
+                    // Whatever ends the wait, the next read tells what it was.
+                    let _ = super::socket::wait(self.fd.as_fd(), true, false, Duration::from_secs(3600));
+                }
+                heard => return heard,
+            }
+        }
     }
 
     fn send(&self, parts: &[IoSlice<'_>]) {

@@ -75,7 +75,9 @@ impl Write {
         let mut answer = self.response.get().answer()?;
         answer.write(data.as_bytes(), &PyBlocker::new(py)).map_err(to_python)?;
         if answer.was_cut_short() {
-            return Err(PyAssertionError::new_err("the application wrote more body than its Content-Length announced"));
+            return Err(PyAssertionError::new_err(
+                "the application wrote more body than its Content-Length announced",
+            ));
         }
         Ok(())
     }

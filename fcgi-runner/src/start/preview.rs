@@ -1,13 +1,16 @@
 //! The preview front as a child of the master.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use super::Problem;
 use crate::config::{Config, HttpAddress};
 use crate::front::{self, Backend, FrontOptions};
-use crate::os::channel::Line;
+use crate::os::channel::{Heard, Line, Order};
 use crate::os::listener::Listener;
+use crate::os::stdio::LogFiles;
 
 /// The HTTP sockets of the preview, bound but not yet served.
 pub(super) struct Preview {
@@ -22,7 +25,7 @@ impl Preview {
     }
 
     /// Serves browsers until the line to the master says otherwise; gives the exit status.
-    pub(super) fn live(&self, config: &Config, backends: &[Listener], line: Line) -> i32 {
+    pub(super) fn live(&self, config: &Config, backends: &[Listener], logs: &LogFiles, line: Line) -> i32 {
         let listeners: Result<Vec<TcpListener>, _> = self
             .sockets
             .iter()
@@ -43,7 +46,14 @@ impl Preview {
             stop_timeout: config.stop_timeout,
             script_name: config.script_name.clone(),
         };
-        match front::run(options, line.into_fd()) {
+        let stop = match watch(line, logs.clone()) {
+            Ok(stop) => stop,
+            Err(error) => {
+                tracing::error!(%error, "the preview front cannot hear the master");
+                return 1;
+            }
+        };
+        match front::run(options, stop) {
             Ok(()) => 0,
             Err(error) => {
                 tracing::error!(%error, "the preview front cannot go on");
@@ -61,4 +71,18 @@ impl Preview {
             ));
         }
     }
+}
+
+/// Listens to the master in a thread of its own; what it gives out is closed when the front has to stop.
+fn watch(line: Line, logs: LogFiles) -> io::Result<OwnedFd> {
+    let (stop, held) = UnixStream::pair()?;
+    std::thread::Builder::new().name("fcgi-master".to_owned()).spawn(move || {
+        while let Heard::Message(Order::ReopenLogs) = line.wait_for_order() {
+            if let Err(error) = logs.open() {
+                tracing::error!(%error, "a log file cannot be reopened");
+            }
+        }
+        drop(held);
+    })?;
+    Ok(stop.into())
 }

@@ -178,7 +178,7 @@ impl<'s> Server<'s> {
         let front = self.preview.as_ref().map(|preview| {
             move |line| {
                 disown();
-                preview.live(self.config, &self.listeners, line)
+                preview.live(self.config, &self.listeners, &self.logs, line)
             }
         });
         let front = front.as_ref().map(|life| life as &dyn Fn(_) -> i32);

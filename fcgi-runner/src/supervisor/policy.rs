@@ -309,11 +309,11 @@ impl Policy {
             (_, Stage::Leaving) => {}
             (_, Stage::Starting) if !self.announced => self.finish(Verdict::NeverServed),
             (Phase::Reloading, Stage::Starting) if worker.generation == self.generation => {
-                self.abandon_reload(now)
+                self.abandon_reload(now);
             }
             (_, Stage::Starting) => self.died_young(now),
             (_, Stage::Serving) if now.saturating_duration_since(worker.since) < YOUNG => {
-                self.died_young(now)
+                self.died_young(now);
             }
             (_, Stage::Serving) => self.young_deaths = 0,
         }

@@ -35,7 +35,7 @@ impl AccessLog {
         match stdio::append(&self.path) {
             Ok(file) => *self.file.write().unwrap_or_else(PoisonError::into_inner) = file,
             Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "the access log cannot be reopened")
+                tracing::error!(path = %self.path.display(), %error, "the access log cannot be reopened");
             }
         }
     }

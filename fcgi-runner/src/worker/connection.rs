@@ -260,7 +260,7 @@ impl Connection {
         let result = loop {
             let (read, mut found) = (pulls && !self.input().eof, Ok(socket::Readiness::default()));
             blocker.block(&mut || {
-                found = socket::wait(self.fd.as_fd(), read, true, self.settings.write_timeout)
+                found = socket::wait(self.fd.as_fd(), read, true, self.settings.write_timeout);
             });
             match found {
                 Ok(found) if found.timed_out() => {

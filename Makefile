@@ -1,0 +1,58 @@
+# The two commands of the README are `make run` and `make test`; `make help` lists all.
+
+PYTHON ?= python3
+HTTP ?= 127.0.0.1:8000
+
+# One interpreter for everything: the binary embeds it, the wheel is built for it.
+export PYTHON
+export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
+VENV := .venv/bin
+DEMO := target/demo
+
+.PHONY: help run test lint fmt bench fuzz fuzz-check wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: wheel ## a Django site with its admin behind the preview front, at http://$(HTTP)/
+	@mkdir -p $(DEMO)
+	@cd examples/django && $(call demo_env) ../../$(VENV)/python manage.py setup_demo
+	@cd examples/django && exec env $(call demo_env) ../../$(VENV)/fcgi-run http=$(HTTP) static=/static/=$(CURDIR)/$(DEMO)/static
+
+demo_env = MYSITE_DATABASE=$(CURDIR)/$(DEMO)/db.sqlite3 MYSITE_STATIC_ROOT=$(CURDIR)/$(DEMO)/static MYSITE_MEDIA_ROOT=$(CURDIR)/$(DEMO)/media
+
+test: test-rust test-python test-interpreters ## every test: Rust, Python, real web servers
+
+test-rust: setup-build
+	cargo build --workspace --bins
+	cargo test --workspace
+
+test-python: wheel setup-servers
+	$(VENV)/python -m pytest tests/python -q
+
+test-interpreters: setup-python
+	tools/test-interpreters
+
+lint: setup-build setup-python ## formatting, clippy, types
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(VENV)/ruff check python tests/python examples
+	$(VENV)/mypy --config-file python/pyproject.toml python/fcgi_runner
+
+fmt: ## puts everything into form
+	cargo fmt --all
+
+wheel: setup-build setup-python ## builds the Python package and installs it into .venv
+	cd python && VIRTUAL_ENV=$(CURDIR)/.venv $(CURDIR)/$(VENV)/maturin develop --quiet --release --target-dir $(CURDIR)/target/wheel
+
+fuzz-check: ## runs the seeds of every fuzz target, and a little more
+	cd fcgi-proto/fuzz && ./check
+
+setup-build:
+	@tools/setup build
+
+setup-python: setup-build
+	@tools/setup python
+
+setup-servers:
+	@tools/setup servers
