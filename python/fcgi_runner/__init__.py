@@ -29,9 +29,7 @@ def serve(app: Application, **options: OptionValue) -> bool:
     return start(app, words_of(options))
 
 
-def runfastcgi(
-    args: Iterable[str] = (), app: Application | str | None = None, **options: OptionValue
-) -> bool:
+def runfastcgi(args: Iterable[str] = (), app: Application | str | None = None, **options: OptionValue) -> bool:
     """Serves as the command `fcgi-run` does, in the background where that does.
 
     `args` are words as typed, `key=value`; they win over keyword arguments. `app` is a callable, or the name of one as
