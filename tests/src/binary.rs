@@ -9,10 +9,13 @@ use std::time::SystemTime;
 
 /// `FCGI_RUN_BIN`, or the `fcgi-run` beside the test, which is built first when it is missing or older than its source.
 pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BINARY.get_or_init(find).as_deref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn find() -> Result<PathBuf, String> {
         if let Some(path) = env::var_os("FCGI_RUN_BIN") {
-            return path.into();
+            return Ok(path.into());
         }
         let test = env::current_exe().unwrap();
         let profile = test.parent().and_then(Path::parent).unwrap();
@@ -21,11 +24,9 @@ pub fn binary() -> &'static Path {
         let newest =
             ["fcgi-runner/src", "fcgi-proto/src"].into_iter().filter_map(|name| newest(&root.join(name)));
         if changed(&path) < newest.max() {
-            build(root, profile);
+            build(root, profile)?;
         }
-        assert!(path.exists(), "there is no `{}`: build it, or name it in FCGI_RUN_BIN", path.display());
-        path
-    })
+        Ok(path)
 }
 
 fn changed(path: &Path) -> Option<SystemTime> {
@@ -40,12 +41,13 @@ fn newest(path: &Path) -> Option<SystemTime> {
     }
 }
 
-fn build(root: &Path, profile: &Path) {
+fn build(root: &Path, profile: &Path) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--package=fcgi-runner", "--bin=fcgi-run", "--target-dir"]);
     command.arg(profile.parent().unwrap()).current_dir(root);
     if profile.ends_with("release") {
         command.arg("--release");
     }
-    assert!(command.status().unwrap().success(), "cargo cannot build fcgi-run");
+    let built = command.status().is_ok_and(|status| status.success());
+    built.then_some(()).ok_or_else(|| "fcgi-run cannot be built; build it, or name it in FCGI_RUN_BIN".to_owned())
 }

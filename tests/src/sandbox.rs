@@ -220,6 +220,11 @@ impl Sandbox {
     pub fn release(&self, name: &str) {
         self.write(&format!("go-{name}"), "");
     }
+
+    /// Lets further requests under a name be held again.
+    pub fn forget(&self, name: &str) {
+        fs::remove_file(self.path(&format!("go-{name}"))).unwrap();
+    }
 }
 
 impl Default for Sandbox {

@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::client::{Address, Answer, Client, ask, try_ask};
+use crate::client::{Address, Answer, Client, ask, in_background, try_ask};
 use crate::processes;
 use crate::request::Request;
 use crate::sandbox::{Sandbox, Started};
@@ -59,6 +59,20 @@ impl<'s> Server<'s> {
         until_some(&format!("{count} workers"), || {
             Some(self.workers()).filter(|workers| workers.len() == count)
         })
+    }
+
+    /// Waits until so many requests can be served at once; gives the pids that do it.
+    pub fn wait_for_capacity(&self, count: usize) -> Vec<i32> {
+        let name = format!("capacity{count}");
+        let path = format!("/hold/{name}");
+        let held: Vec<_> = (0..count).map(|_| in_background(&self.address, Request::get(&path))).collect();
+        let pids = self.sandbox.wait_for_held(&name, count);
+        self.sandbox.release(&name);
+        for answer in held {
+            assert_eq!(answer.join().unwrap().text(), "held");
+        }
+        self.sandbox.forget(&name);
+        pids
     }
 
     /// What the server has written to standard error so far.

@@ -64,10 +64,10 @@ impl<'s> Server<'s> {
             self.pidfile = Some(Pidfile::claim(path, PATIENCE)?);
         }
         let alone = self.is_alone();
-        let threads = thread_rules(self.config, alone);
+        let threads = thread_rules(self.config, alone).filter(|_| self.address != Address::Cgi);
         self.host.set_process_model(ProcessModel {
             multithread: threads.is_some(),
-            multiprocess: self.address == Address::WebServer || !self.is_one_process(),
+            multiprocess: self.address.is_served_alone() || !self.is_one_process(),
             run_once: self.address == Address::Cgi,
         });
         if self.config.preload {
