@@ -141,12 +141,12 @@ impl Answer {
         let head = page.windows(4).position(|window| window == b"\r\n\r\n").map_or(page.len(), |at| at + 4);
         let page = if self.request.is_head() { &page[..head] } else { page };
         self.request.note_sent((page.len() - head) as u64);
-        let _ = self.request.link().stdout(self.request.key(), &[page], true, blocker);
+        let _ = self.request.stdout(&[page], true, blocker);
     }
 
     /// Ends the request so that the peer can see that the answer is not whole.
     pub fn cut(&mut self, blocker: &dyn Blocker) {
-        self.request.link().cut(self.request.key(), blocker);
+        self.request.cut(blocker);
     }
 
     /// Whether status and headers have left.
@@ -214,7 +214,7 @@ impl Answer {
         if pieces.is_empty() && !last {
             return Ok(());
         }
-        let sent = self.request.link().stdout(self.request.key(), &pieces, last, blocker);
+        let sent = self.request.stdout(&pieces, last, blocker);
         self.gone |= sent.is_err();
         Ok(sent?)
     }

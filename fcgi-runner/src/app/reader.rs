@@ -80,7 +80,7 @@ impl BodyReader {
                     }
                     self.pending = data;
                 }
-                Taken::Nothing => self.request.link().wait_for_input(&self.request, blocker),
+                Taken::Nothing => self.request.wait_for_input(blocker),
                 Taken::End => return Ok(false),
                 Taken::Broken => return Err(io::Error::new(io::ErrorKind::ConnectionReset, BROKEN)),
             }

@@ -1,6 +1,6 @@
 //! One request: its parameters, its body, and the connection that its answer goes to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,9 @@ pub struct RequestParts {
     pub key: RequestKey,
     pub role: Role,
     pub params: Params,
-    pub link: Arc<dyn Link>,
+    /// Weak, because an application may keep a request (its `wsgi.input`) for as long as it likes, and the connection has to
+    /// be closed all the same.
+    pub link: Weak<dyn Link>,
 }
 
 /// A request whose parameters are whole.
@@ -55,7 +57,7 @@ pub struct Request {
     key: RequestKey,
     role: Role,
     params: Params,
-    link: Arc<dyn Link>,
+    link: Weak<dyn Link>,
     announced: ContentLength,
     body: Body,
     arrived: Instant,
@@ -140,9 +142,46 @@ impl Request {
         &self.body
     }
 
-    /// The connection.
-    pub fn link(&self) -> &Arc<dyn Link> {
-        &self.link
+    /// Sends STDOUT content, as [`Link::stdout`] does.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub fn stdout(&self, parts: &[&[u8]], last: bool, blocker: &dyn Blocker) -> Result<(), LinkGone> {
+        self.link()?.stdout(self.key, parts, last, blocker)
+    }
+
+    /// Sends text on STDERR, if there is still somebody to read it.
+    pub fn stderr(&self, text: &[u8], blocker: &dyn Blocker) {
+        if let Ok(link) = self.link() {
+            link.stderr(self.key, text, blocker);
+        }
+    }
+
+    /// Ends the request so that the web server notices that the answer is not whole.
+    pub fn cut(&self, blocker: &dyn Blocker) {
+        match self.link() {
+            Ok(link) => link.cut(self.key, blocker),
+            Err(LinkGone) => {
+                self.mark_ended();
+            }
+        }
+    }
+
+    /// Waits until more of the body has arrived, or it is certain that nothing will.
+    pub fn wait_for_input(&self, blocker: &dyn Blocker) {
+        match self.link() {
+            Ok(link) => link.wait_for_input(self, blocker),
+            Err(LinkGone) => self.abort(),
+        }
+    }
+
+    /// Who asks, for the log.
+    pub fn peer(&self) -> String {
+        self.link().map_or_else(|LinkGone| "a closed connection".to_owned(), |link| link.peer())
+    }
+
+    fn link(&self) -> Result<Arc<dyn Link>, LinkGone> {
+        self.link.upgrade().ok_or(LinkGone)
     }
 
     /// Whether the web server has given the request up.

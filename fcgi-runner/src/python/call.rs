@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::blocker::PyBlocker;
+use super::child::leave_if_forked;
 use super::environ::EnvironBuilder;
 use super::errors::{self, ErrorStream};
 use super::file_wrapper::{self, FileWrapper};
@@ -61,11 +62,16 @@ impl<'py> Call<'py> {
         let environ = app.environ.build(self.py, &self.request, &self.errors)?;
         let outcome = match app.callable.bind(self.py).call1((environ, &self.response)) {
             Ok(iterable) => {
+                leave_if_forked(self.py, None);
                 let sent = self.send(&iterable);
+                leave_if_forked(self.py, sent.as_ref().err());
                 let closed = close(&iterable);
                 sent.and(closed)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                leave_if_forked(self.py, Some(&error));
+                Err(error)
+            }
         };
         let blocker = PyBlocker::new(self.py);
         if let Err(error) = outcome {
@@ -137,7 +143,7 @@ impl<'py> Call<'py> {
         let gone = self.request.is_aborted() || self.response.get().answer()?.is_gone();
         let traceback = traceback(self.py, error);
         if gone && error.is_instance_of::<PyConnectionResetError>(self.py) {
-            tracing::debug!(peer = %self.request.link().peer(), "the web server went away before the request was over");
+            tracing::debug!(peer = %self.request.peer(), "the web server went away before the request was over");
         } else {
             errors::send(&self.request, &traceback, blocker);
         }

@@ -84,5 +84,5 @@ pub(super) fn send(request: &Request, text: &str, blocker: &dyn Blocker) {
     // Nobody can be told that standard error is closed.
     let _ = std::io::stderr().write_all(text.as_bytes());
     let for_peer: Vec<u8> = text.bytes().filter(|byte| *byte != 0).collect();
-    request.link().stderr(request.key(), &for_peer, blocker);
+    request.stderr(&for_peer, blocker);
 }

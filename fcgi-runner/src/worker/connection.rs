@@ -139,7 +139,7 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(_) => input.die(),
         }
-        let link = || self.this.upgrade().map(|this| this as Arc<dyn Link>);
+        let link = || self.this.clone() as Weak<dyn Link>;
         intake::drain(&mut input, &link, &self.settings);
     }
 

@@ -4,7 +4,7 @@
 //! application's time. A body of unknown length is waited for to its end, so that its length is known then (no framework
 //! loses a chunked upload). A refusal is a page, never END_REQUEST alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use fcgi_proto::server::{Event, Rejection};
@@ -33,7 +33,7 @@ pub struct Refusal {
 }
 
 /// Takes the protocol's events: requests begin, bodies grow, and what can be served is put into `input.ready`.
-pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Option<Arc<dyn Link>>, settings: &Settings) {
+pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Weak<dyn Link>, settings: &Settings) {
     while let Some(event) = input.protocol.poll_event() {
         match event {
             Event::Request { key, role, params, .. } => {
@@ -71,12 +71,11 @@ struct RequestHead {
 
 fn admit(
     input: &mut Input,
-    link: Option<Arc<dyn Link>>,
+    link: Weak<dyn Link>,
     head: RequestHead,
     refusal: impl FnOnce(&Request) -> Option<Refusal>,
 ) {
     let RequestHead { key, role, params } = head;
-    let Some(link) = link else { return };
     let request = Arc::new(Request::new(RequestParts { key, role, params, link }));
     input.add(request.clone());
     if let Some(refusal) = refusal(&request) {

@@ -40,7 +40,7 @@ impl Service {
             Work::Serve(request) => self.serve(request, blocker),
             Work::Refuse(request, refusal) => {
                 tracing::warn!(
-                    peer = %request.link().peer(),
+                    peer = %request.peer(),
                     status = refusal.code,
                     reason = %refusal.text,
                     "request refused"
@@ -68,7 +68,7 @@ impl Service {
             answer_with_page(request, 500, "Internal Server Error", text, blocker);
         }
         if !request.is_ended() {
-            request.link().cut(request.key(), blocker);
+            request.cut(blocker);
         }
         slot.end();
         self.log(request);
