@@ -14,19 +14,19 @@ pub fn binary() -> &'static Path {
 }
 
 fn find() -> Result<PathBuf, String> {
-        if let Some(path) = env::var_os("FCGI_RUN_BIN") {
-            return Ok(path.into());
-        }
-        let test = env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).unwrap();
-        let path = profile.join("fcgi-run");
-        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        let newest =
-            ["fcgi-runner/src", "fcgi-proto/src"].into_iter().filter_map(|name| newest(&root.join(name)));
-        if changed(&path) < newest.max() {
-            build(root, profile)?;
-        }
-        Ok(path)
+    if let Some(path) = env::var_os("FCGI_RUN_BIN") {
+        return Ok(path.into());
+    }
+    let test = env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let path = profile.join("fcgi-run");
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let newest =
+        ["fcgi-runner/src", "fcgi-proto/src"].into_iter().filter_map(|name| newest(&root.join(name)));
+    if changed(&path) < newest.max() {
+        build(root, profile)?;
+    }
+    Ok(path)
 }
 
 fn changed(path: &Path) -> Option<SystemTime> {
@@ -49,5 +49,7 @@ fn build(root: &Path, profile: &Path) -> Result<(), String> {
         command.arg("--release");
     }
     let built = command.status().is_ok_and(|status| status.success());
-    built.then_some(()).ok_or_else(|| "fcgi-run cannot be built; build it, or name it in FCGI_RUN_BIN".to_owned())
+    built
+        .then_some(())
+        .ok_or_else(|| "fcgi-run cannot be built; build it, or name it in FCGI_RUN_BIN".to_owned())
 }

@@ -9,6 +9,7 @@ pub mod record;
 pub mod request;
 pub mod sandbox;
 pub mod server;
+pub mod source;
 pub mod wait;
 
 pub use binary::binary;

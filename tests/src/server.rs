@@ -1,6 +1,7 @@
 //! A server that runs in the foreground of a test.
 
 use std::fs;
+use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -61,17 +62,25 @@ impl<'s> Server<'s> {
         })
     }
 
+    /// Sends so many requests that the application holds under a name, one after the other, each on a connection of its own.
+    pub fn hold(&self, name: &str, count: usize) -> Vec<JoinHandle<Answer>> {
+        let hold = |number| {
+            let answer = in_background(&self.address, Request::get(&format!("/hold/{name}")));
+            self.sandbox.wait_for_held(name, number);
+            answer
+        };
+        (1..=count).map(hold).collect()
+    }
+
     /// Waits until so many requests can be served at once; gives the pids that do it.
     pub fn wait_for_capacity(&self, count: usize) -> Vec<i32> {
-        let name = format!("capacity{count}");
-        let path = format!("/hold/{name}");
-        let held: Vec<_> = (0..count).map(|_| in_background(&self.address, Request::get(&path))).collect();
-        let pids = self.sandbox.wait_for_held(&name, count);
-        self.sandbox.release(&name);
+        let held = self.hold("capacity", count);
+        let pids = self.sandbox.held("capacity");
+        self.sandbox.release("capacity");
         for answer in held {
             assert_eq!(answer.join().unwrap().text(), "held");
         }
-        self.sandbox.forget(&name);
+        self.sandbox.forget("capacity");
         pids
     }
 

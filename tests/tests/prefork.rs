@@ -11,13 +11,14 @@ fn twelve_requests_grow_to_maxchildren_and_rest_shrinks_to_maxspare() {
     let sandbox = Sandbox::new();
     let server = sandbox.serve(&["minspare=2", "maxspare=3", "maxchildren=8"]);
     server.wait_for_workers(3);
-    let held: Vec<_> = (0..12).map(|_| in_background(&server.address, Request::get("/hold/a"))).collect();
-    let busy = sandbox.wait_for_held("a", 8);
+    let held = server.hold("a", 8);
+    let busy = sandbox.held("a");
+    let waiting: Vec<_> = (0..4).map(|_| in_background(&server.address, Request::get("/hold/a"))).collect();
     // Eight run, each in a process of its own; four wait, and no worker more comes for them.
     assert_eq!(busy.iter().collect::<BTreeSet<_>>().len(), 8);
     assert_eq!(server.workers().len(), 8);
     sandbox.release("a");
-    for answer in held {
+    for answer in held.into_iter().chain(waiting) {
         assert_eq!(answer.join().unwrap().text(), "held");
     }
     server.wait_for_workers(3);
@@ -69,12 +70,12 @@ fn maxrequests_counts_requests_also_on_a_kept_connection() {
 fn maxrequests_counts_requests_on_connections_of_their_own() {
     let sandbox = Sandbox::new();
     let server = sandbox.serve(&["maxspare=2", "minspare=0", "maxchildren=2", "maxrequests=4"]);
-    let mut served: BTreeMap<String, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..40 {
-        *served.entry(server.get("/pid").text()).or_default() += 1;
+        *counts.entry(server.get("/pid").text()).or_default() += 1;
     }
-    assert!(served.values().all(|count| *count <= 4), "{served:?}");
-    assert!(served.len() >= 10, "{served:?}");
+    assert!(counts.values().all(|requests| *requests <= 4), "{counts:?}");
+    assert!(counts.len() >= 10, "{counts:?}");
     server.stop();
 }
 

@@ -328,8 +328,8 @@ fn a_client_that_goes_in_the_middle_costs_nothing() {
         // The application reads, and the rest never comes.
         let mut client = server.connect();
         client.send(&body.head());
-        client.send(&record(STDIN, 1, &[b'a'; 60_000]));
-        client.send(&record(STDIN, 1, &[b'a'; 60_000]));
+        client.send(&record(STDIN, 1, &vec![b'a'; 60_000]));
+        client.send(&record(STDIN, 1, &vec![b'a'; 60_000]));
         drop(client);
         // The application writes, and nobody reads.
         let mut client = server.connect();
@@ -355,17 +355,18 @@ fn half_a_connection_is_enough_for_an_answer() {
 #[test]
 fn slow_clients_do_not_hold_the_worker() {
     in_both(|_, server| {
-        let request = Request::post("/read", vec![b'a'; 100]).kept();
-        let bytes = request.bytes();
-        let mut slow: Vec<_> = (0..40).map(|_| server.connect()).collect();
-        for (number, client) in slow.iter_mut().enumerate() {
-            client.send(&bytes[..1 + number * (bytes.len() - 2) / 40]);
+        let bytes = Request::post("/read", vec![b'a'; 100]).kept().bytes();
+        // Each has sent a different part of a request.
+        let cuts = (0..40).map(|number| 1 + number * (bytes.len() - 2) / 40);
+        let mut slow: Vec<_> = cuts.map(|cut| (server.connect(), cut)).collect();
+        for (client, cut) in &mut slow {
+            client.send(&bytes[..*cut]);
         }
         for _ in 0..10 {
             assert_eq!(server.get("/version").text(), "one");
         }
-        for (number, client) in slow.iter_mut().enumerate() {
-            client.send(&bytes[1 + number * (bytes.len() - 2) / 40..]);
+        for (client, cut) in &mut slow {
+            client.send(&bytes[*cut..]);
             assert_eq!(client.answer(1).text(), "100 of 100");
         }
     });

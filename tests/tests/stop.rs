@@ -28,9 +28,7 @@ fn running_requests_are_finished_and_the_address_is_free_meanwhile() {
         for signal in [Signal::SIGTERM, Signal::SIGINT] {
             let sandbox = Sandbox::new();
             let mut server = sandbox.serve(&[method]);
-            let held = ["a", "a", "a"]
-                .map(|name| in_background(&server.address, Request::get(&format!("/hold/{name}"))));
-            sandbox.wait_for_held("a", 3);
+            let held = server.hold("a", 3);
             server.signal(signal);
             until("the socket is gone", || !sandbox.has("s.sock"));
             // A successor can start at once.

@@ -4,16 +4,19 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// A moment in years, months, days and so on.
+pub type BrokenDown = libc::tm;
+
 /// The local calendar, and the microseconds of the second.
-pub fn local_now() -> (libc::tm, u32) {
+pub fn local_now() -> (BrokenDown, u32) {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (local(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)), since.subsec_micros())
 }
 
 /// The local calendar of a moment, given in seconds since 1970.
-pub fn local(seconds: i64) -> libc::tm {
+pub fn local(seconds: i64) -> BrokenDown {
     // SAFETY: a `tm` is plain numbers and a pointer to a name that nobody reads here; zero is valid for all of them.
-    let mut tm: libc::tm = unsafe { std::mem::zeroed() };
+    let mut tm: BrokenDown = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to locals that live through the call.
     unsafe { libc::localtime_r(&raw const seconds, &raw mut tm) };
     tm

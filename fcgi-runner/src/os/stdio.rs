@@ -12,6 +12,12 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
+/// Standard input.
+pub const INPUT: RawFd = libc::STDIN_FILENO;
+
+/// Standard output.
+pub const OUTPUT: RawFd = libc::STDOUT_FILENO;
+
 /// Where standard output and standard error of the server go.
 #[derive(Clone, Debug, Default)]
 pub struct LogFiles {

@@ -29,8 +29,8 @@ impl Bridge {
         let params: Params = std::env::vars_os()
             .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
             .collect();
-        let input = File::from(stdio::duplicate(libc::STDIN_FILENO)?);
-        let output = File::from(stdio::duplicate(libc::STDOUT_FILENO)?);
+        let input = File::from(stdio::duplicate(stdio::INPUT)?);
+        let output = File::from(stdio::duplicate(stdio::OUTPUT)?);
         stdio::close_input()?;
         stdio::output_to_errors()?;
         let (near, far) = UnixStream::pair()?;

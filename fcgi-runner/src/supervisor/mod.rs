@@ -10,7 +10,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
 use crate::app::{Blocker, Host};
@@ -18,7 +17,7 @@ use crate::os::channel::{self, Heard, Line, Order, Report};
 use crate::os::fork::{self, End, ProcessId, Side};
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::{Load, Scoreboard};
-use crate::os::signals::{self, OriginalMask, SignalReader};
+use crate::os::signals::{self, OriginalMask, Signal, SignalReader};
 
 /// What the master needs from the rest of the house.
 pub struct Job<'m> {

@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::os::clock;
+
 /// Starts the log; a second call changes nothing.
 pub fn start(level: Level) {
     let _ = tracing_subscriber::fmt()
@@ -92,11 +94,11 @@ fn clean(text: &str) -> String {
 
 /// A moment in the machine's time zone.
 #[derive(Clone, Copy, Debug)]
-pub struct LocalTime(libc::tm, u32);
+pub struct LocalTime(clock::BrokenDown, u32);
 
 /// Now.
 pub fn local_time() -> LocalTime {
-    let (tm, micros) = crate::os::clock::local_now();
+    let (tm, micros) = clock::local_now();
     LocalTime(tm, micros)
 }
 
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn times_are_written_as_others_do() {
-        let mut tm = crate::os::clock::local(0);
+        let mut tm = clock::local(0);
         (tm.tm_year, tm.tm_mon, tm.tm_mday) = (126, 0, 31);
         (tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_gmtoff) = (23, 59, 58, -12_600);
         let time = LocalTime(tm, 42);
