@@ -68,6 +68,9 @@ pub trait Host: ForkHooks + Send + Sync {
     /// Runs `body` as an application thread: attached to the interpreter, if there is one, for its whole life.
     fn run_thread(&self, body: &mut dyn FnMut(&dyn Blocker));
 
+    /// Runs the application's own signal handlers, if signals have come for them; called while nothing is being served.
+    fn handle_signals(&self) {}
+
     /// Lets the application's own clean-up run (`atexit`) before the process ends.
     fn shut_down(&self) {}
 

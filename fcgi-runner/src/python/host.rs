@@ -1,7 +1,8 @@
 //! The interpreter as the rest of the house sees it.
 
-#![expect(unsafe_code, reason = "the interpreter is told of forks here")]
+#![expect(unsafe_code, reason = "the interpreter is told of forks and signals here")]
 
+use std::ffi::CStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::ffi;
@@ -9,6 +10,7 @@ use pyo3::prelude::*;
 
 use super::blocker::PyBlocker;
 use super::call::{PythonApplication, refuse, traceback};
+use super::child;
 use super::environ::EnvironBuilder;
 use super::interpreter;
 use super::loader::{self, SearchPath, Target};
@@ -69,6 +71,7 @@ impl Host for PythonHost {
         let model = *self.model.lock().unwrap_or_else(PoisonError::into_inner);
         Python::attach(|py| {
             line_buffered_output(py).map_err(|error| internal(py, &error))?;
+            child::watch(py).map_err(|error| internal(py, &error))?;
             let callable = self.import(py)?;
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
                 .map_err(|error| internal(py, &error))?;
@@ -106,20 +109,30 @@ impl Host for PythonHost {
         }
         Python::attach(|py| {
             let run = || -> PyResult<()> {
+                wait_for_threads(py)?;
                 py.import("atexit")?.call_method0("_run_exitfuncs")?;
-                let sys = py.import("sys")?;
-                for stream in ["stdout", "stderr"] {
-                    let stream = sys.getattr(stream)?;
-                    if !stream.is_none() {
-                        stream.call_method0("flush")?;
-                    }
-                }
-                Ok(())
+                child::flush_output(py)
             };
             if let Err(error) = run() {
                 tracing::warn!(traceback = %traceback(py, &error), "the application's clean-up has failed");
             }
         });
+    }
+
+    fn handle_signals(&self) {
+        if !interpreter::is_started() {
+            return;
+        }
+        // SAFETY: a started interpreter. The loop may run inside `Blocker::block`, where this thread has put its state
+        // aside without the knowledge of pyo3; this call takes it up again, or counts where it is in use.
+        let state = unsafe { ffi::PyGILState_Ensure() };
+        Python::attach(|py| {
+            if let Err(error) = py.check_signals() {
+                tracing::error!(traceback = %traceback(py, &error), "a signal handler of the application has failed");
+            }
+        });
+        // SAFETY: pairs with the call above, in the same thread.
+        unsafe { ffi::PyGILState_Release(state) };
     }
 
     fn set_process_model(&self, model: ProcessModel) {
@@ -155,6 +168,7 @@ impl ForkHooks for PythonHost {
         if interpreter::is_started() {
             // SAFETY: pairs with the call before the fork, in the only thread that the child has.
             Python::attach(|_| unsafe { ffi::PyOS_AfterFork_Child() });
+            child::adopt();
         }
     }
 }
@@ -169,6 +183,35 @@ fn line_buffered_output(py: Python<'_>) -> PyResult<()> {
     }
     Ok(())
 }
+
+/// Waits for threads and thread pools of the application, as the interpreter does at its end, but not for ever.
+fn wait_for_threads(py: Python<'_>) -> PyResult<()> {
+    let helper =
+        PyModule::from_code(py, WAIT_FOR_THREADS, c"fcgi_runner/threads.py", c"fcgi_runner_threads")?;
+    helper.call_method1("wait", (THREADS_TIMEOUT,)).map(drop)
+}
+
+/// `threading._shutdown` does this without a limit, and cannot be given one.
+const WAIT_FOR_THREADS: &CStr = cr#"
+import threading
+
+def finish():
+    # Thread pools put their end on this list; their threads wait for it.
+    for call in reversed(getattr(threading, "_threading_atexits", ())):
+        call()
+    others = (threading.main_thread(), threading.current_thread())
+    for thread in threading.enumerate():
+        if not thread.daemon and thread not in others:
+            thread.join()
+
+def wait(seconds):
+    thread = threading.Thread(target=finish, name="fcgi-run waits for threads", daemon=True)
+    thread.start()
+    thread.join(seconds)
+"#;
+
+/// Seconds that threads of the application have to end when a worker leaves; a stop of the server may leave them fewer.
+const THREADS_TIMEOUT: u32 = 30;
 
 /// Collects garbage and hides the rest from the collector, so that workers do not copy pages by counting in them.
 fn prepare_for_fork(py: Python<'_>) -> Result<(), LoadError> {

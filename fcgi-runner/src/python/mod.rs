@@ -2,6 +2,7 @@
 
 mod blocker;
 mod call;
+mod child;
 mod environ;
 mod errors;
 mod file_wrapper;

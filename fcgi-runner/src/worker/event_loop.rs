@@ -16,7 +16,7 @@ use super::intake::Work;
 use super::pool::Pool;
 use super::service::Service;
 use super::settings::Settings;
-use crate::app::Blocker;
+use crate::app::{Blocker, Host};
 use crate::os::channel::{Handoff, Heard, Line, Order, Report};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
@@ -27,6 +27,7 @@ use crate::os::wake::Wake;
 
 /// What the loop is made of.
 pub(super) struct EventLoop<'w> {
+    pub(super) host: Arc<dyn Host>,
     pub(super) poller: Arc<Poller>,
     pub(super) listeners: &'w [Listener],
     pub(super) line: Option<Line>,
@@ -82,6 +83,9 @@ impl EventLoop<'_> {
             let mut result = Ok(());
             blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
             result?;
+            if ready.iter().next().is_none() {
+                self.host.handle_signals();
+            }
             for event in ready.iter() {
                 self.handle(event.token, &mut work, blocker)?;
             }

@@ -65,6 +65,7 @@ impl Worker<'_> {
         let pool =
             self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
         let mut event_loop = EventLoop {
+            host: self.host.clone(),
             poller,
             listeners: self.listeners,
             line: self.line,

@@ -34,7 +34,8 @@ def test_code_and_reason_are_kept(server, status):
 
 
 @pytest.mark.parametrize(
-    "status", ["", "200", "20 OK", "2000 OK", "abc OK", "200OK", " 200 OK", "099 Low", "200\tOK", "\u0662\u0660\u0660 OK"]
+    "status",
+    ["", "200", "20 OK", "2000 OK", "abc OK", "200OK", " 200 OK", "099 Low", "200\tOK", "\u0662\u0660\u0660 OK"],
 )
 def test_a_status_of_another_form_is_refused(server, status):
     refused(ask(server, status, [PLAIN]), "ValueError")
@@ -83,7 +84,14 @@ def test_a_head_longer_than_a_record(server):
 
 
 def test_order_and_duplicates_are_kept(server):
-    pairs = [("Set-Cookie", "a=1"), ("X-B", "1"), ("Set-Cookie", "b=2"), ("x-b", "2"), ("Set-Cookie", "a=1"), ("A", "0")]
+    pairs = [
+        ("Set-Cookie", "a=1"),
+        ("X-B", "1"),
+        ("Set-Cookie", "b=2"),
+        ("x-b", "2"),
+        ("Set-Cookie", "a=1"),
+        ("A", "0"),
+    ]
     for path in ("/given", "/stream"):
         answer = ask(server, "200 OK", [header(*pair) for pair in pairs], path)
         assert answer.headers[:6] == pairs

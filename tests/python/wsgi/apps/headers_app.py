@@ -9,7 +9,7 @@ application = Routes()
 
 def python_value(found):
     """`{"tuple": [..]}` stands for a tuple, and so on: JSON has lists and texts alone."""
-    (name, value), = found.items()
+    ((name, value),) = found.items()
     return {"tuple": tuple, "bytes": str.encode, "iter": iter, "none": lambda _: None}[name](value)
 
 

@@ -1,6 +1,5 @@
 """Calls `start_response` in every order, right and wrong."""
 
-import json
 import sys
 
 from routes import Routes, answer, pass_gate, words
@@ -23,19 +22,6 @@ def an_error():
         raise LookupError("the first error")
     except LookupError:
         return sys.exc_info()
-
-
-@application.plain
-def given(environ, start_response):
-    """Calls it with the arguments that the test has sent; `{"tuple": [..]}` stands for a tuple, `{"bytes": ..}` for bytes."""
-    status, headers = json.loads(environ["HTTP_X_ARGUMENTS"], object_hook=python_value)
-    start_response(status, headers)
-    return [b"body"]
-
-
-def python_value(found):
-    (name, value), = found.items()
-    return {"tuple": tuple, "bytes": str.encode, "dict": dict}[name](value)
 
 
 @application.valid

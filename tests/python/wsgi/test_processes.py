@@ -1,0 +1,100 @@
+"""What surrounds the application: child processes, threads, signals, the end of the process."""
+
+import json
+import os
+import signal
+
+import pytest
+from support.process import wait_for
+
+from wsgi import client
+
+APP = "children"
+
+
+@pytest.mark.parametrize("path", ["subprocess_run", "plain_exec"])
+def test_a_child_process_inherits_nothing_of_ours(server, path):
+    with server.connect() as idle:
+        idle.ask("/pid")
+        assert idle.answer().ended
+        found = json.loads(server.ask(f"/{path}", {"HTTP_X": "leak"}).body)
+    assert set(found["fds"]) <= {"0", "1", "2"}, found["fds"]
+    assert found["fds"]["0"] == "/dev/null"
+    assert found["fds"]["2"] == str(server.errlog)
+    assert found["blocked"] == 0
+    assert found["caught"] & ~(1 << (signal.SIGINT - 1)) == 0, "the interpreter of the child catches SIGINT itself"
+    assert "HTTP_X" not in found["environ"]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
+        assert not found["ignored"] & 1 << (number - 1), number
+
+
+def test_the_status_of_a_child_can_be_had(server):
+    assert json.loads(server.ask("/exit_status").body) == [3, 4]
+
+
+def test_multiprocessing(server):
+    assert json.loads(server.ask("/processes").body) == ["from the child", 0]
+
+
+def test_a_forked_child_that_exits_neither_answers_nor_serves(server):
+    workers = server.workers()
+    for _ in range(3):
+        answer = server.ask("/forked_child_exits")
+        assert (answer.status, answer.body) == ("200 OK", b"5")
+    assert server.workers() == workers
+
+
+def test_handlers_of_the_application_run_within_a_request(start):
+    """In the main thread, where Python runs them: with one thread a process, that is the one of the request."""
+    assert json.loads(start("children", "prefork").ask("/signals").body) == ["alarm", "alarm"]
+
+
+def test_handlers_of_the_application_run_while_nothing_is_asked(server):
+    (server.folder / "signals.marks").unlink(missing_ok=True)
+    for expected in (1, 2):
+        os.kill(server.workers()[0], signal.SIGWINCH)
+        wait_for(lambda expected=expected: len(server.marks("signals")) == expected, what="the handler")
+    assert server.marks("signals") == [f"{int(signal.SIGWINCH)}:True"] * 2
+
+
+def test_threads_run_while_the_worker_waits(server):
+    with server.gate() as gate:
+        assert server.ask(f"/background/{gate.token}").ended
+        for number in range(3):
+            gate.open()
+            server.wait_for_marks(gate.token, *(str(earlier) for earlier in range(number + 1)))
+
+
+def test_threads_run_while_a_request_waits_for_its_peer(server):
+    token = server.token()
+    with server.connect() as connection:
+        params = client.usual_params(f"/busy/{token}", {"CONTENT_LENGTH": "200000", "REQUEST_METHOD": "POST"})
+        connection.send(client.begin() + client.stream(client.PARAMS, client.encoded(params)))
+        connection.send(client.record(client.STDIN, b"y" * 65_535) * 2)
+        server.wait_for_marks(token, "first")
+        connection.send(client.stream(client.STDIN, b"y" * (200_000 - 2 * 65_535)))
+        server.wait_for_marks(token, "first", "second")
+        assert len(connection.answer().body) == 8 << 20
+
+
+@pytest.mark.parametrize("model", ["prefork", "threaded"])
+def test_exit_handlers_run_at_a_graceful_stop(start, model):
+    server = start("children", model)
+    workers = server.workers()
+    server.stop()
+    for pid in workers:
+        assert server.marks(f"exit{pid}") == ["atexit"]
+        assert f"atexit of {pid}" in server.output(), "what is printed last is not lost"
+
+
+@pytest.mark.parametrize("model", ["prefork", "threaded"])
+def test_a_graceful_stop_waits_for_work_in_a_pool_of_the_application(start, model):
+    server = start("children", model)
+    with server.gate() as gate:
+        pid = int(server.ask(f"/submit/{gate.token}").body)
+        os.kill(server.process.child.pid, signal.SIGTERM)
+        wait_for(lambda: not server.socket.exists(), what="the begin of the stop")
+        gate.open()
+        wait_for(lambda: server.process.child.poll() is not None, what="the end")
+        assert server.marks(gate.token) == ["done"]
+        assert server.marks(f"exit{pid}") == ["atexit"]
