@@ -1,7 +1,7 @@
 """A FastCGI client for one request after the other. Every record is put together, and taken apart, by hand.
 
-What it reads it checks: record versions, ids, paddings, the order of the ends. It never repairs anything: an answer that
-breaks off is an answer whose `ended` is false.
+What it reads it checks: record versions, ids, paddings, the order of the ends. It never repairs anything: an answer
+that breaks off is one whose `ended` is false.
 """
 
 import socket
