@@ -153,7 +153,8 @@ impl Shared {
     /// Counts the thread back in, or out when enough others are idle.
     fn leaves(&self) -> bool {
         let _one_at_a_time = self.shrinking.lock().unwrap_or_else(PoisonError::into_inner);
-        let surplus = self.receiver.is_empty() && self.idle.load(Ordering::Acquire) >= self.rules.max_spare;
+        // What is queued will be taken by threads that are counted as idle now.
+        let surplus = self.idle.load(Ordering::Acquire) >= self.rules.max_spare + self.receiver.len();
         if surplus {
             self.total.fetch_sub(1, Ordering::AcqRel);
         } else {
