@@ -15,6 +15,7 @@ pub use body::{Body, Taken};
 pub use reader::BodyReader;
 pub use request::{Finished, Link, LinkGone, Request, RequestParts};
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use crate::os::fork::ForkHooks;
@@ -68,11 +69,22 @@ pub trait Host: ForkHooks + Send + Sync {
     /// Runs `body` as an application thread: attached to the interpreter, if there is one, for its whole life.
     fn run_thread(&self, body: &mut dyn FnMut(&dyn Blocker));
 
-    /// Runs the application's own signal handlers, if signals have come for them; called while nothing is being served.
+    /// A descriptor that becomes readable when a signal has come for which the application has a handler of its own. Called by
+    /// the main thread.
+    fn signal_bell(&self) -> Option<UnixStream> {
+        None
+    }
+
+    /// Runs the application's own signal handlers, if signals have come for them; called by the main thread.
     fn handle_signals(&self) {}
 
     /// Lets the application's own clean-up run (`atexit`) before the process ends.
     fn shut_down(&self) {}
+
+    /// Whether the interpreter belongs to the program that called us, which goes on with it when the server has ended.
+    fn is_guest(&self) -> bool {
+        false
+    }
 
     /// Tells the application how many processes and threads it is served by.
     fn set_process_model(&self, _model: ProcessModel) {}

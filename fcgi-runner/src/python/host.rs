@@ -3,6 +3,9 @@
 #![expect(unsafe_code, reason = "the interpreter is told of forks and signals here")]
 
 use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::ffi;
@@ -34,17 +37,25 @@ pub struct PythonHost {
     /// The callable, where it was given to us or imported before the fork.
     callable: Mutex<Option<Py<PyAny>>>,
     given: bool,
+    /// The interpreter was there before us.
+    guest: bool,
 }
 
 impl PythonHost {
     /// An interpreter that will import its application.
     pub fn new(options: PythonOptions) -> Self {
-        Self { options, model: Mutex::default(), callable: Mutex::new(None), given: false }
+        Self {
+            options,
+            model: Mutex::default(),
+            callable: Mutex::new(None),
+            given: false,
+            guest: interpreter::is_started(),
+        }
     }
 
     /// The interpreter that called us, with its application.
     pub fn with_callable(options: PythonOptions, callable: Py<PyAny>) -> Self {
-        Self { options, model: Mutex::default(), callable: Mutex::new(Some(callable)), given: true }
+        Self { callable: Mutex::new(Some(callable)), given: true, ..Self::new(options) }
     }
 
     fn start(&self) -> Result<(), LoadError> {
@@ -119,20 +130,36 @@ impl Host for PythonHost {
         });
     }
 
+    fn signal_bell(&self) -> Option<UnixStream> {
+        if !interpreter::is_started() {
+            return None;
+        }
+        let ring = || -> io::Result<UnixStream> {
+            let (bell, ringer) = UnixStream::pair()?;
+            bell.set_nonblocking(true)?;
+            ringer.set_nonblocking(true)?;
+            Python::attach(|py| -> PyResult<()> {
+                let arguments = pyo3::types::PyDict::new(py);
+                arguments.set_item("warn_on_full_buffer", false)?;
+                py.import("signal")?.call_method("set_wakeup_fd", (ringer.as_raw_fd(),), Some(&arguments))?;
+                Ok(())
+            })?;
+            // The interpreter rings it from its signal handlers, as long as the process lives.
+            let _ = ringer.into_raw_fd();
+            Ok(bell)
+        };
+        ring().map_err(|error| tracing::warn!(%error, "signal handlers of the application may be late")).ok()
+    }
+
     fn handle_signals(&self) {
         if !interpreter::is_started() {
             return;
         }
-        // SAFETY: a started interpreter. The loop may run inside `Blocker::block`, where this thread has put its state
-        // aside without the knowledge of pyo3; this call takes it up again, or counts where it is in use.
-        let state = unsafe { ffi::PyGILState_Ensure() };
         Python::attach(|py| {
             if let Err(error) = py.check_signals() {
                 tracing::error!(traceback = %traceback(py, &error), "a signal handler of the application has failed");
             }
         });
-        // SAFETY: pairs with the call above, in the same thread.
-        unsafe { ffi::PyGILState_Release(state) };
     }
 
     fn set_process_model(&self, model: ProcessModel) {
@@ -141,6 +168,10 @@ impl Host for PythonHost {
 
     fn is_preloaded(&self) -> bool {
         self.callable.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn is_guest(&self) -> bool {
+        self.guest
     }
 
     fn is_given(&self) -> bool {

@@ -82,8 +82,12 @@ impl Plan<'_> {
     }
 
     fn finish(&self, worker: Worker<'_>) -> i32 {
+        // A process of our own ends here, and the application with it; an interpreter that called us may go on.
+        let goes_on = worker.line.is_none() && self.host.is_guest();
         let result = worker.run();
-        self.host.shut_down();
+        if !goes_on {
+            self.host.shut_down();
+        }
         match result {
             Ok(()) => 0,
             Err(error) => {

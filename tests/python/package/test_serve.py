@@ -84,6 +84,22 @@ def test_the_program_finds_itself_as_it_was(folder, method):
     assert (folder / "after").read_text() == "[True, True, True, True]"
 
 
+@pytest.mark.parametrize("method", ["", "method='threaded'"])
+def test_what_ends_with_the_program_does_not_end_with_the_server(folder, method):
+    started = on_descriptor_0(
+        folder,
+        "import atexit\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "atexit.register(print, 'exit')\n"
+        "with ThreadPoolExecutor() as pool:\n"
+        "    pool.submit(print, 'before').result()\n"
+        f"    serve(application, {method})\n"
+        "    pool.submit(print, 'after').result()\n",
+    )
+    assert started.facts(folder / "s")
+    assert started.stop() == 0
+    assert started.stdout == "before\nafter\nexit\n"
+
+
 def test_in_the_background_only_the_server_goes_on(folder):
     started = program(
         folder,
