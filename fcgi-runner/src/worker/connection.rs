@@ -180,7 +180,7 @@ impl Connection {
 
     /// Stops reading for now if the only request does not take what has come.
     pub(super) fn pause_if_full(&self) {
-        let Feeding::Loop(poller) = &self.settings.feeding else { return };
+        let Feeding::Loop(handle) = &self.settings.feeding else { return };
         let mut input = self.input();
         let full = match &input.requests[..] {
             [active] if active.given => active.request.body().is_full(),
@@ -188,8 +188,13 @@ impl Connection {
         };
         if full && !input.paused && !input.eof && !self.writer_waits.load(Ordering::Acquire) {
             // Under the lock: otherwise the request could end, and resume, before this has paused.
-            input.paused = poller.pause(&self.fd, self.token).is_ok();
+            input.paused = handle.pause(&self.fd, self.token);
         }
+    }
+
+    /// Whether nothing more comes from the peer, so that there is nothing to wait for but the end of what runs.
+    pub(super) fn is_over(&self) -> bool {
+        self.input().is_over()
     }
 
     pub(super) fn token(&self) -> Token {
@@ -218,23 +223,18 @@ impl Connection {
 
     /// Puts a disposition into practice, after the last byte of a request has left.
     fn settle(&self, disposition: Disposition) {
-        if !disposition.closes() {
-            // What the application has left of the body still has to be read, to get at the next request.
-            self.resume();
-            return;
-        }
-        let drain = disposition == Disposition::Drain { close: true };
-        if drain {
+        let over = self.input().is_over();
+        if disposition == (Disposition::Drain { close: true }) && !over {
             self.input().lingers = Some(Instant::now());
             socket::shut(&self.fd, Shutdown::Write);
+        } else if let Feeding::Loop(handle) = &self.settings.feeding
+            && (over || disposition.closes())
+        {
+            handle.finish(self.token);
+            return;
         }
-        if let Feeding::Loop(poller) = &self.settings.feeding {
-            // The loop sees the end of the stream and lets go of the connection.
-            if !drain {
-                socket::shut(&self.fd, Shutdown::Both);
-            }
-            let _ = poller.resume(&self.fd, self.token);
-        }
+        // What the application has left of the body still has to be read.
+        self.resume();
     }
 
     /// Writes records, all of them, with `output` held by the caller.
@@ -277,10 +277,10 @@ impl Connection {
     }
 
     fn resume(&self) {
-        let Feeding::Loop(poller) = &self.settings.feeding else { return };
+        let Feeding::Loop(handle) = &self.settings.feeding else { return };
         let mut input = self.input();
         if std::mem::take(&mut input.paused) {
-            let _ = poller.resume(&self.fd, self.token);
+            handle.resume(&self.fd, self.token);
         }
     }
 
@@ -381,7 +381,9 @@ impl Link for Connection {
     ) -> Result<(), LinkGone> {
         let writing = self.output(blocker);
         if !self.can_write(key) {
-            let _ = self.retire(key);
+            if let Ok((disposition, _)) = self.retire(key) {
+                self.settle(disposition);
+            }
             return Err(LinkGone);
         }
         let ended = if last { Some(self.retire(key)?) } else { None };
@@ -413,9 +415,7 @@ impl Link for Connection {
 
     fn cut(&self, key: RequestKey, blocker: &dyn Blocker) {
         let _writing = self.output(blocker);
-        if self.retire(key).is_err() {
-            return;
-        }
+        let Ok((disposition, _)) = self.retire(key) else { return };
         let alone = self.input().requests.is_empty();
         if alone {
             self.gone();
@@ -424,6 +424,7 @@ impl Link for Connection {
             let end = encode::end_request(key.id(), EndRequest::complete(1));
             let _ = self.write_all(&mut [IoSlice::new(&end)], blocker);
         }
+        self.settle(disposition);
     }
 
     fn wait_for_input(&self, request: &Request, blocker: &dyn Blocker) {

@@ -4,8 +4,9 @@
 //! the loop has a thread of its own and they are fed from a queue. Listeners are shared with other workers; the kernel wakes
 //! one of them for a connection, and a worker takes one connection at a time.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::connection::{Connection, Fate, Phase};
 use super::intake::Work;
 use super::pool::Pool;
 use super::service::Service;
-use super::settings::Settings;
+use super::settings::{Feeding, Settings};
 use crate::app::{Blocker, Host};
 use crate::os::channel::{Handoff, Heard, Line, Order, Report};
 use crate::os::listener::Listener;
@@ -28,6 +29,8 @@ use crate::os::wake::Wake;
 /// What the loop is made of.
 pub(super) struct EventLoop<'w> {
     pub(super) host: Arc<dyn Host>,
+    /// Rings when the application has signal handlers to run.
+    pub(super) bell: Option<UnixStream>,
     pub(super) poller: Arc<Poller>,
     pub(super) listeners: &'w [Listener],
     pub(super) line: Option<Line>,
@@ -83,9 +86,6 @@ impl EventLoop<'_> {
             let mut result = Ok(());
             blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
             result?;
-            if ready.iter().next().is_none() {
-                self.host.handle_signals();
-            }
             for event in ready.iter() {
                 self.handle(event.token, &mut work, blocker)?;
             }
@@ -108,6 +108,9 @@ impl EventLoop<'_> {
         if let Some(handoff) = &self.handoff {
             self.poller.watch_shared(handoff.as_fd(), HANDOFF)?;
         }
+        if let Some(bell) = &self.bell {
+            self.poller.watch(bell, BELL)?;
+        }
         self.poller.watch(self.wake.as_fd(), WAKE)
     }
 
@@ -115,7 +118,11 @@ impl EventLoop<'_> {
         match token {
             LINE => self.hear_master(),
             SIGNAL => self.hear_signals(),
-            WAKE => self.wake.clear(),
+            BELL => self.run_handlers(),
+            WAKE => {
+                self.wake.clear();
+                self.let_go_of_finished();
+            }
             HANDOFF => {
                 if self.state == State::Serving
                     && let Some(fd) = self.handoff.as_ref().and_then(|handoff| handoff.take())
@@ -180,6 +187,8 @@ impl EventLoop<'_> {
         }
         match connection.fate() {
             Fate::Close => self.drop_connection(index),
+            // An end of stream would be reported again and again; the threads tell when they are done.
+            Fate::Keep if self.pool.is_some() && connection.is_over() => self.unwatch(index),
             Fate::Keep => {
                 self.watch(index);
                 connection.pause_if_full();
@@ -198,12 +207,39 @@ impl EventLoop<'_> {
         }
     }
 
+    fn unwatch(&mut self, index: usize) {
+        if let Some(entry) = self.connections.get_mut(index)
+            && std::mem::take(&mut entry.watched)
+        {
+            let _ = self.poller.forget(&*entry.connection);
+        }
+    }
+
+    /// Closes the connections whose last request an application thread has ended.
+    fn let_go_of_finished(&mut self) {
+        let Feeding::Loop(handle) = &self.settings.feeding else { return };
+        for index in handle.take_finished() {
+            let done =
+                self.connections.get(index).is_some_and(|entry| entry.connection.fate() == Fate::Close);
+            if done {
+                self.drop_connection(index);
+            }
+        }
+    }
+
     fn drop_connection(&mut self, index: usize) {
         if let Some(entry) = self.connections.try_remove(index)
             && entry.watched
         {
             let _ = self.poller.forget(&*entry.connection);
         }
+    }
+
+    /// Runs what the application itself wants to do about signals.
+    fn run_handlers(&self) {
+        let mut rung = [0; 64];
+        while self.bell.as_ref().is_some_and(|mut bell| bell.read(&mut rung).is_ok_and(|count| count > 0)) {}
+        self.host.handle_signals();
     }
 
     fn hear_master(&mut self) {
@@ -387,6 +423,7 @@ const LINE: Token = 1 << 40;
 const SIGNAL: Token = LINE + 1;
 const HANDOFF: Token = LINE + 2;
 const WAKE: Token = LINE + 3;
+const BELL: Token = LINE + 4;
 const LISTENER: Token = LINE + 16;
 
 /// Events taken from the kernel in one wait.

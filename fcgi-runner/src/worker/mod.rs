@@ -17,7 +17,7 @@ use slab::Slab;
 use self::event_loop::{EventLoop, State};
 use self::pool::{Pool, ThreadRules};
 pub use self::service::Service;
-use self::settings::{Feeding, Settings};
+use self::settings::{Feeding, LoopHandle, Settings};
 use crate::app::{Application, Host, PlainBlocker};
 use crate::os::channel::{Handoff, Line};
 use crate::os::listener::Listener;
@@ -61,11 +61,16 @@ impl Worker<'_> {
         service.access_log = self.access_log;
         service.max_requests = self.max_requests;
         let service = Arc::new(service);
-        let feeding = if self.threads.is_some() { Feeding::Loop(poller.clone()) } else { Feeding::Pull };
+        let feeding = if self.threads.is_some() {
+            Feeding::Loop(Arc::new(LoopHandle::new(poller.clone(), wake.clone())))
+        } else {
+            Feeding::Pull
+        };
         let pool =
             self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
         let mut event_loop = EventLoop {
             host: self.host.clone(),
+            bell: self.host.signal_bell(),
             poller,
             listeners: self.listeners,
             line: self.line,
