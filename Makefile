@@ -9,7 +9,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
 VENV := .venv/bin
 DEMO := target/demo
 
-.PHONY: help run test lint fmt bench fuzz fuzz-check wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
+.PHONY: help run test lint fmt fuzz fuzz-check wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,14 +21,14 @@ run: wheel ## a Django site with its admin behind the preview front, at http://$
 
 demo_env = MYSITE_DATABASE=$(CURDIR)/$(DEMO)/db.sqlite3 MYSITE_STATIC_ROOT=$(CURDIR)/$(DEMO)/static MYSITE_MEDIA_ROOT=$(CURDIR)/$(DEMO)/media
 
-test: test-rust test-python test-interpreters ## every test: Rust, Python, real web servers
+test: test-rust fuzz-check test-python test-interpreters ## every test: Rust, Python, real web servers
 
 test-rust: setup-build
 	cargo build --workspace --bins
 	cargo test --workspace
 
 test-python: wheel setup-servers
-	$(VENV)/python -m pytest tests/python -q
+	$(VENV)/python -m pytest tests/python -q --maxfail=40
 
 test-interpreters: setup-python
 	tools/test-interpreters
@@ -36,7 +36,8 @@ test-interpreters: setup-python
 lint: setup-build setup-python ## formatting, clippy, types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	$(VENV)/ruff check python tests/python examples
+	$(VENV)/ruff check --no-cache python tests/python/package
+	$(VENV)/ruff format --check --no-cache python tests/python/package
 	$(VENV)/mypy --config-file python/pyproject.toml python/fcgi_runner
 
 fmt: ## puts everything into form
@@ -45,7 +46,12 @@ fmt: ## puts everything into form
 wheel: setup-build setup-python ## builds the Python package and installs it into .venv
 	cd python && VIRTUAL_ENV=$(CURDIR)/.venv $(CURDIR)/$(VENV)/maturin develop --quiet --release --target-dir $(CURDIR)/target/wheel
 
-fuzz-check: ## runs the seeds of every fuzz target, and a little more
+fuzz: ## 60 seconds on each fuzz target, guided by coverage where cargo-fuzz and a nightly compiler are there
+	cd fcgi-proto/fuzz && if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done; \
+	else SECONDS_EACH=60 ./check; fi
+
+fuzz-check: setup-build ## runs every fuzz target on its seeds, and a little beyond
 	cd fcgi-proto/fuzz && ./check
 
 setup-build:

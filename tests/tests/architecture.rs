@@ -17,10 +17,12 @@ fn root() -> PathBuf {
     fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).unwrap()
 }
 
-/// The rooms of `rooms.txt`.
+/// The list of rooms in ARCHITECTURE.md.
 fn rooms() -> BTreeMap<String, Room> {
-    let text = include_str!("../rooms.txt");
-    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let page = include_str!("../../ARCHITECTURE.md");
+    let (_, list) = page.split_once("```rooms\n").unwrap();
+    let (text, _) = list.split_once("```").unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty());
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
     let rooms = lines.map(|line| {
         let (name, uses) = line.split_once(':').unwrap();

@@ -1,7 +1,7 @@
 //! One request: its parameters, its body, and the connection that its answer goes to.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use fcgi_proto::{Params, RequestKey, Role};

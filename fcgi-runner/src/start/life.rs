@@ -131,6 +131,7 @@ impl Plan<'_> {
                 limits: Limits {
                     max_params_bytes: config.max_params,
                     max_active_requests: if threads > 1 { MAX_ACTIVE } else { 1 },
+                    max_skipped_bytes: MAX_SKIPPED,
                     ..Limits::default()
                 },
                 values: ServerValues { max_conns: all, max_reqs: all },
@@ -147,6 +148,9 @@ impl Plan<'_> {
         }
     }
 }
+
+/// Bytes of a body that the application has not read, skipped to get at the next request on the connection.
+const MAX_SKIPPED: usize = 1024 * 1024 * 1024;
 
 /// Requests at once on one connection of a worker with several threads.
 const MAX_ACTIVE: usize = 16;
