@@ -3,6 +3,7 @@
 //! It has no thread and no runtime, blocks its signals and reads them from a descriptor. It believes nothing that a worker
 //! writes but its few messages, and uses the scoreboard as a hint.
 
+mod children;
 pub mod policy;
 
 use std::collections::BTreeMap;
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
 use crate::app::{Blocker, Host};
-use crate::os::channel::{self, Heard, Line, Order, Report};
-use crate::os::fork::{self, End, ProcessId, Side};
+use crate::os::channel::{Heard, Line, Order, Report};
+use crate::os::fork::{self, End, ProcessId};
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::{Load, Scoreboard};
 use crate::os::signals::{self, OriginalMask, Signal, SignalReader};
@@ -367,52 +368,6 @@ impl Master<'_> {
     fn is_over(&self) -> bool {
         // Whatever was decided, nobody is left behind.
         self.outcome.is_some() && self.released && self.workers.is_empty() && self.front.is_none()
-    }
-
-    fn spawn(&mut self, id: WorkerId) {
-        let used: Vec<usize> = self.workers.values().map(|child| child.slot).collect();
-        let slot = (0..self.job.board.slots()).find(|slot| !used.contains(slot)).unwrap_or(0);
-        self.job.board.open_slot(slot, self.job.threads);
-        let work = self.job.work;
-        match self.fork_child(|line| work(line, slot)) {
-            Ok((process, line)) => {
-                tracing::debug!(pid = process.0, "worker started");
-                if let Err(error) = self.poller.watch(&line, id.0 as Token) {
-                    tracing::error!(%error, "a worker cannot be heard");
-                }
-                self.workers.insert(id, Child { process, line, slot, retired: false });
-            }
-            Err(error) => {
-                tracing::error!(%error, "a worker cannot be started");
-                self.job.board.slot(slot).close();
-                self.failure.get_or_insert(Failure::Start(format!("a worker cannot be started: {error}")));
-                self.policy.handle(Event::Ended(id), Instant::now());
-            }
-        }
-    }
-
-    /// Forks, and runs `life` in the new process, which never returns from here.
-    fn fork_child(&mut self, life: impl FnOnce(Line) -> i32) -> io::Result<(ProcessId, Line)> {
-        let (ours, theirs) = channel::line()?;
-        match fork::fork(&*self.job.host.clone())? {
-            Side::Parent(process) => Ok((process, ours)),
-            Side::Child => {
-                drop(ours);
-                self.enter_child();
-                let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| life(theirs)));
-                fork::exit_now(status.unwrap_or(1));
-            }
-        }
-    }
-
-    /// Gives up, in a forked process, what belongs to the master alone: above all its ends of the other workers' lines.
-    fn enter_child(&mut self) {
-        self.workers.clear();
-        self.front = None;
-        if let Ok(poller) = Poller::new() {
-            self.poller = poller;
-        }
-        self.mask.restore();
     }
 }
 

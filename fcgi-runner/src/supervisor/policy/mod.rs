@@ -3,7 +3,9 @@
 //! A pure state machine. Events and the time come in as arguments, actions come out; there is no clock and no system call
 //! here, so whole lives of a server can be played through in a test.
 
-use std::cmp::Reverse;
+mod reload;
+mod size;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -231,26 +233,6 @@ impl Policy {
         }
     }
 
-    /// One new worker serves: one old may leave; when enough new ones serve, all old do.
-    fn roll(&mut self, now: Instant) {
-        let new = self.current().filter(|(_, worker)| worker.stage == Stage::Serving).count();
-        let old: Vec<WorkerId> = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.generation != self.generation && worker.stage != Stage::Leaving)
-            .map(|(id, _)| *id)
-            .collect();
-        let done = new >= self.floor();
-        let leaving = if done { old.len() } else { 1 };
-        for id in old.into_iter().take(leaving) {
-            self.retire(id, now);
-        }
-        if done {
-            self.phase = Phase::Serving;
-            self.actions.push_back(Action::Reloaded);
-        }
-    }
-
     fn failed(&mut self, id: WorkerId, now: Instant) {
         let is_new = self.is_current(id);
         self.set_stage(id, Stage::Leaving, now);
@@ -261,41 +243,6 @@ impl Policy {
         } else if self.phase == Phase::Serving {
             self.died_young(now);
         }
-    }
-
-    /// The new code cannot serve: its workers go, and those that served before are the current ones again.
-    fn abandon_reload(&mut self, now: Instant) {
-        let (new, mut old): (Vec<WorkerId>, Vec<WorkerId>) = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.stage != Stage::Leaving)
-            .map(|(id, _)| *id)
-            .partition(|id| self.is_current(*id));
-        self.phase = Phase::Serving;
-        if old.is_empty() {
-            // Nobody is left to go back to: keep trying.
-            self.died_young(now);
-            return;
-        }
-        // A reload within a reload may have left more than enough: those that serve stay, the newest of them.
-        old.sort_by_key(|id| {
-            (self.workers.get(id).map(|worker| worker.stage != Stage::Serving), Reverse(*id))
-        });
-        let surplus = old.split_off(old.len().min(self.cap()));
-        for id in new.into_iter().chain(surplus) {
-            self.retire(id, now);
-        }
-        self.generation = self.next_generation();
-        for id in old {
-            if let Some(worker) = self.workers.get_mut(&id) {
-                worker.generation = self.generation;
-            }
-        }
-        self.actions.push_back(Action::ReloadFailed);
-    }
-
-    fn is_current(&self, id: WorkerId) -> bool {
-        self.workers.get(&id).is_some_and(|worker| worker.generation == self.generation)
     }
 
     fn ended(&mut self, id: WorkerId, now: Instant) {
@@ -319,15 +266,6 @@ impl Policy {
         }
     }
 
-    fn died_young(&mut self, now: Instant) {
-        self.young_deaths += 1;
-        if self.young_deaths > 1 {
-            let delay = FIRST_DELAY.saturating_mul(1 << (self.young_deaths - 2).min(16)).min(LONGEST_DELAY);
-            self.spawn_not_before = Some(now + delay);
-            self.actions.push_back(Action::BackOff(delay));
-        }
-    }
-
     fn stop(&mut self, now: Instant, at_once: bool) {
         let first = !matches!(self.phase, Phase::Stopping { .. });
         let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
@@ -342,80 +280,6 @@ impl Policy {
         }
         if ids.is_empty() {
             self.finish(Verdict::Stopped);
-        }
-    }
-
-    fn reload(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Stopping { .. }) || !self.announced {
-            return;
-        }
-        // A reload within a reload begins anew: the half-new workers are old ones then.
-        self.generation = self.next_generation();
-        self.phase = Phase::Reloading;
-        self.young_deaths = 0;
-        self.spawn_not_before = None;
-        self.spawn(now);
-    }
-
-    fn next_generation(&self) -> u32 {
-        self.workers.values().map(|worker| worker.generation).max().unwrap_or(0).max(self.generation) + 1
-    }
-
-    /// Starts workers when too few are idle; each look that finds too few may start twice as many as the last.
-    fn grow(&mut self, idle: usize, now: Instant) {
-        let starting = self.current().filter(|(_, worker)| worker.stage == Stage::Starting).count();
-        let missing = self.min_spare().saturating_sub(idle + starting);
-        let room = self.cap().saturating_sub(self.alive());
-        let count = missing.min(room);
-        if count == 0 || self.is_backing_off(now) {
-            self.burst = 1;
-            return;
-        }
-        for _ in 0..count.min(self.burst) {
-            self.spawn(now);
-        }
-        self.burst = (self.burst * 2).min(LARGEST_BURST);
-    }
-
-    /// Lets idle workers go when there are too many, the youngest first, half of them at a time.
-    fn shrink(&mut self, idle: &[WorkerId], now: Instant) {
-        let above_floor = self.alive().saturating_sub(self.floor());
-        let surplus = idle.len().saturating_sub(self.rules.max_spare).min(above_floor);
-        for id in idle.iter().rev().take(surplus.div_ceil(2)) {
-            self.retire(*id, now);
-        }
-    }
-
-    /// Keeps the number of workers at the floor.
-    fn refill(&mut self, now: Instant) {
-        let may = self.announced && !self.finished && !matches!(self.phase, Phase::Stopping { .. });
-        if !may || self.is_backing_off(now) {
-            return;
-        }
-        // Of a new generation, one has to show that it can serve before the others follow.
-        let reloading = self.phase == Phase::Reloading;
-        let proven = !reloading || self.current().any(|(_, worker)| worker.stage == Stage::Serving);
-        let wanted = if proven { self.floor() } else { 1 };
-        for _ in self.alive()..wanted {
-            self.spawn(now);
-            if self.young_deaths > 1 {
-                // While workers die young, one at a time shows whether that is over.
-                break;
-            }
-        }
-    }
-
-    fn is_backing_off(&mut self, now: Instant) -> bool {
-        match self.spawn_not_before {
-            Some(at) if now < at => true,
-            Some(_) => {
-                self.spawn_not_before = None;
-                false
-            }
-            // Wait for the one that shows whether workers can live again.
-            None => {
-                self.young_deaths > 1 && self.current().any(|(_, worker)| worker.stage == Stage::Starting)
-            }
         }
     }
 
@@ -482,12 +346,6 @@ impl Policy {
 
 /// A worker that dies earlier than this after its start makes the master wait with the next.
 const YOUNG: Duration = Duration::from_secs(10);
-const FIRST_DELAY: Duration = Duration::from_millis(500);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
-
-/// Most workers started at one look.
-const LARGEST_BURST: usize = 32;
 
 #[cfg(test)]
-#[path = "policy_tests.rs"]
 mod tests;

@@ -1,0 +1,79 @@
+//! Replacing all workers: the new come up beside the old, and only then do the old leave.
+
+use std::cmp::Reverse;
+use std::time::Instant;
+
+use super::{Action, Phase, Policy, Stage, WorkerId};
+
+impl Policy {
+    pub(super) fn reload(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Stopping { .. }) || !self.announced {
+            return;
+        }
+        // A reload within a reload begins anew: the half-new workers are old ones then.
+        self.generation = self.next_generation();
+        self.phase = Phase::Reloading;
+        self.young_deaths = 0;
+        self.spawn_not_before = None;
+        self.spawn(now);
+    }
+
+    pub(super) fn next_generation(&self) -> u32 {
+        self.workers.values().map(|worker| worker.generation).max().unwrap_or(0).max(self.generation) + 1
+    }
+
+    /// One new worker serves: one old may leave; when enough new ones serve, all old do.
+    pub(super) fn roll(&mut self, now: Instant) {
+        let new = self.current().filter(|(_, worker)| worker.stage == Stage::Serving).count();
+        let old: Vec<WorkerId> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.generation != self.generation && worker.stage != Stage::Leaving)
+            .map(|(id, _)| *id)
+            .collect();
+        let done = new >= self.floor();
+        let leaving = if done { old.len() } else { 1 };
+        for id in old.into_iter().take(leaving) {
+            self.retire(id, now);
+        }
+        if done {
+            self.phase = Phase::Serving;
+            self.actions.push_back(Action::Reloaded);
+        }
+    }
+
+    /// The new code cannot serve: its workers go, and those that served before are the current ones again.
+    pub(super) fn abandon_reload(&mut self, now: Instant) {
+        let (new, mut old): (Vec<WorkerId>, Vec<WorkerId>) = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.stage != Stage::Leaving)
+            .map(|(id, _)| *id)
+            .partition(|id| self.is_current(*id));
+        self.phase = Phase::Serving;
+        if old.is_empty() {
+            // Nobody is left to go back to: keep trying.
+            self.died_young(now);
+            return;
+        }
+        // A reload within a reload may have left more than enough: those that serve stay, the newest of them.
+        old.sort_by_key(|id| {
+            (self.workers.get(id).map(|worker| worker.stage != Stage::Serving), Reverse(*id))
+        });
+        let surplus = old.split_off(old.len().min(self.cap()));
+        for id in new.into_iter().chain(surplus) {
+            self.retire(id, now);
+        }
+        self.generation = self.next_generation();
+        for id in old {
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.generation = self.generation;
+            }
+        }
+        self.actions.push_back(Action::ReloadFailed);
+    }
+
+    pub(super) fn is_current(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| worker.generation == self.generation)
+    }
+}
