@@ -44,7 +44,9 @@ fmt: ## puts everything into form
 	cargo fmt --all
 
 wheel: setup-build setup-python ## builds the Python package and installs it into .venv
-	cd python && VIRTUAL_ENV=$(CURDIR)/.venv $(CURDIR)/$(VENV)/maturin develop --quiet --release --target-dir $(CURDIR)/target/wheel
+	@rm -rf target/wheels
+	cd python && ../$(VENV)/maturin build --quiet -i ../$(VENV)/python --target-dir ../target/wheel --out ../target/wheels
+	@$(VENV)/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/*.whl
 
 fuzz: ## 60 seconds on each fuzz target, guided by coverage where cargo-fuzz and a nightly compiler are there
 	cd fcgi-proto/fuzz && if cargo +nightly fuzz --version >/dev/null 2>&1; then \
