@@ -119,7 +119,8 @@ impl Sandbox {
         for (variable, _) in env::vars_os() {
             let variable = variable.to_string_lossy().into_owned();
             let ours = variable.starts_with("FCGI_RUN_") || variable.starts_with("LISTEN_");
-            if ours || matches!(&variable[..], "VIRTUAL_ENV" | "PYTHONPATH" | "DJANGO_SETTINGS_MODULE") {
+            let python = variable.starts_with("PYTHON");
+            if ours || python || matches!(&variable[..], "VIRTUAL_ENV" | "DJANGO_SETTINGS_MODULE") {
                 command.env_remove(variable);
             }
         }

@@ -165,6 +165,17 @@ fn preload_imports_once_and_refuses_threads() {
 }
 
 #[test]
+fn what_is_printed_before_the_fork_is_printed_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("chatty.py", "print('imported')\nfrom web import application\n");
+    let words = ["socket=s.sock", "daemonize=false", "outlog=out.log", "preload", "chatty:application"];
+    let server = sandbox.serve_at(&mut sandbox.command(&words), sandbox.unix("s.sock"));
+    server.wait_for_capacity(5);
+    server.stop();
+    assert_eq!(sandbox.read("out.log").matches("imported").count(), 1);
+}
+
+#[test]
 fn a_crowd_is_served_to_the_last() {
     let sandbox = Sandbox::new();
     let mut server = sandbox.serve(&["maxspare=2", "minspare=1", "maxchildren=4"]);

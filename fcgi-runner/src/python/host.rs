@@ -94,6 +94,8 @@ impl Host for PythonHost {
     fn preload(&self) -> Result<(), LoadError> {
         self.start()?;
         let callable = Python::attach(|py| -> Result<_, LoadError> {
+            // What waits in a buffer at the fork would be written by every worker once more.
+            line_buffered_output(py).map_err(|error| internal(py, &error))?;
             let callable = self.import(py)?;
             prepare_for_fork(py)?;
             Ok(callable)
