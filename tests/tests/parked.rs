@@ -1,6 +1,8 @@
 //! Connections that a prefork worker keeps while it serves another one: their requests must not wait for it.
 
-use fcgi_tests::{Client, Request, Sandbox, Server};
+use std::fs;
+
+use fcgi_tests::{Client, Request, Sandbox, Server, until};
 
 /// Holds a request on each connection in turn; meanwhile all the others have to be served by the idle sibling.
 fn each_in_turn(sandbox: &Sandbox, server: &Server<'_>, mut clients: Vec<Client>) {
@@ -46,5 +48,171 @@ fn a_request_that_comes_after_its_connection_is_served_although_the_worker_is_bu
     each_in_turn(&sandbox, &server, clients);
     slow.send(&half[20..]);
     assert_eq!(slow.answer(1).text(), "one");
+    server.stop();
+}
+
+/// Opens connections whose last request one worker has served, alone among four; gives its pid too.
+fn connections_of_one_worker(sandbox: &Sandbox, server: &Server<'_>, count: usize) -> (i32, Vec<Client>) {
+    let held = server.hold("others", 3);
+    let mut clients: Vec<_> = (0..count).map(|_| server.connect()).collect();
+    let ask = |client: &mut Client| client.ask(&Request::get("/pid").kept()).text().parse().unwrap();
+    let pids: Vec<i32> = clients.iter_mut().map(ask).collect();
+    assert!(pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
+    assert!(!sandbox.held("others").contains(&pids[0]));
+    sandbox.release("others");
+    for answer in held {
+        assert_eq!(answer.join().unwrap().text(), "held");
+    }
+    (pids[0], clients)
+}
+
+#[test]
+fn requests_on_many_connections_of_a_busy_worker_are_served_by_others_while_it_is_busy() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=4", "minspare=0", "maxchildren=4"]);
+    server.wait_for_capacity(4);
+    let (pid, mut clients) = connections_of_one_worker(&sandbox, &server, 64);
+    clients[0].send(&Request::get("/hold/a").kept().bytes());
+    assert_eq!(sandbox.wait_for_held("a", 1), [pid]);
+    for client in &mut clients[10..30] {
+        client.send(&Request::get("/pid").kept().bytes());
+    }
+    for client in &mut clients[10..30] {
+        assert_ne!(client.answer(1).text(), pid.to_string());
+    }
+    // A connection that was passed on is closed as soon as its new worker closes it.
+    for client in &mut clients[5..15] {
+        assert_ne!(client.ask(&Request::get("/pid")).text(), pid.to_string());
+        assert!(client.is_closed_by_peer());
+    }
+    assert_eq!(sandbox.held("a"), [pid], "it was busy all the time");
+    sandbox.release("a");
+    assert_eq!(clients[0].answer(1).text(), "held");
+    clients.drain(5..15);
+    for client in &mut clients {
+        assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+    }
+    assert_eq!(server.workers().len(), 4);
+    server.stop();
+}
+
+#[test]
+fn no_request_is_lost_or_mixed_up_while_connections_change_hands() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=4", "minspare=0", "maxchildren=4"]);
+    server.wait_for_capacity(4);
+    let mut clients: Vec<_> = (0..40).map(|_| server.connect()).collect();
+    let mut chance: usize = 20_231;
+    for round in 0..25 {
+        let name = format!("r{round}");
+        // Who is asked, and how many workers are busy meanwhile, differs from round to round.
+        for place in (1..clients.len()).rev() {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            clients.swap(place, (chance >> 33) % (place + 1));
+        }
+        let (holding, others) = clients.split_at_mut(round % 4);
+        for client in holding.iter_mut() {
+            client.send(&Request::get(&format!("/hold/{name}")).kept().bytes());
+        }
+        let busy = sandbox.wait_for_held(&name, holding.len());
+        for (number, client) in others[..20].iter_mut().enumerate() {
+            let token = format!("{name}-{number}");
+            let request = Request::get("/environ/HTTP_TOKEN").with("HTTP_TOKEN", &token).kept();
+            client.send(&request.bytes());
+        }
+        for (number, client) in others[..20].iter_mut().enumerate() {
+            assert_eq!(client.answer(1).text(), format!("{name}-{number}"), "while {busy:?} are busy");
+        }
+        sandbox.release(&name);
+        for client in holding {
+            assert_eq!(client.answer(1).text(), "held");
+        }
+    }
+    assert_eq!(server.workers().len(), 4);
+    server.stop();
+}
+
+#[test]
+fn a_request_that_no_worker_could_take_is_served_before_the_server_stops() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=2", "minspare=0", "maxchildren=2"]);
+    server.wait_for_capacity(2);
+    let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+    }
+    let sockets = || server.workers().into_iter().map(sockets_of).sum::<usize>();
+    for client in &mut clients[..2] {
+        client.send(&Request::get("/hold/a").kept().bytes());
+    }
+    sandbox.wait_for_held("a", 2);
+    for client in &mut clients[2..] {
+        client.send(&Request::get("/version").kept().bytes());
+    }
+    until("the connections wait for any worker", || sockets() == 2);
+    server.signal(nix::sys::signal::Signal::SIGTERM);
+    sandbox.release("a");
+    for client in &mut clients[..2] {
+        assert_eq!(client.answer(1).text(), "held");
+    }
+    for client in &mut clients[2..] {
+        assert_eq!(client.answer(1).text(), "one");
+    }
+    server.stop();
+}
+
+/// How many connections of web servers a process holds.
+fn sockets_of(pid: i32) -> usize {
+    // Sockets that have a path: the listener, and what was accepted from it.
+    let table = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap();
+    let accepted: Vec<String> = table
+        .lines()
+        .filter(|line| line.ends_with("/s.sock"))
+        .filter_map(|line| line.split_whitespace().nth(6).map(|inode| format!("socket:[{inode}]")))
+        .collect();
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    let found = links.filter(|link| accepted.iter().any(|socket| link.as_os_str() == &socket[..])).count();
+    found.saturating_sub(1)
+}
+
+/// Whether the thread of a worker that looks after kept connections waits without a limit of time.
+fn attendant_sleeps(worker: i32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{worker}/task")).unwrap();
+    let mut waits = tasks.filter_map(|task| {
+        let folder = task.ok()?.path();
+        let name = fs::read_to_string(folder.join("comm")).ok()?;
+        let call = fs::read_to_string(folder.join("syscall")).ok()?;
+        // The number of the call and its arguments: of `futex`, the fourth is the limit.
+        (name.trim_end() == "fcgi-attendant").then(|| call.split_whitespace().nth(4) == Some("0x0"))
+    });
+    let wait = waits.next();
+    assert!(waits.next().is_none(), "one is enough");
+    wait == Some(true)
+}
+
+#[test]
+fn what_looks_after_kept_connections_sleeps_while_a_worker_is_idle() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=2", "minspare=0", "maxchildren=2"]);
+    server.wait_for_capacity(2);
+    let mut clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    for _ in 0..2 {
+        for client in &mut clients {
+            assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+        }
+        clients[0].send(&Request::get("/hold/a").kept().bytes());
+        let busy = sandbox.wait_for_held("a", 1)[0];
+        for client in &mut clients[1..] {
+            assert_ne!(client.ask(&Request::get("/pid").kept()).text(), busy.to_string());
+        }
+        // All but one are with the sibling now, which has to look after them.
+        sandbox.release("a");
+        assert_eq!(clients[0].answer(1).text(), "held");
+        sandbox.forget("a");
+        for worker in server.workers() {
+            until("the attendant sleeps", || attendant_sleeps(worker));
+        }
+    }
     server.stop();
 }

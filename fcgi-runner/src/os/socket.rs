@@ -143,6 +143,18 @@ pub fn shut(fd: impl AsFd, how: Shutdown) {
     let _ = shutdown(fd.as_fd().as_raw_fd(), how);
 }
 
+/// Lets the number of `fd` stand for `other`: the share that it had in a socket ends at once, whoever still knows the number.
+///
+/// # Errors
+/// Never in practice: only for a descriptor that is not open.
+pub fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: both are open; the number stays open throughout, with the same owner.
+    match unsafe { libc::dup3(other.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// The kernel's limit of buffers in one call (`IOV_MAX`).
 const MAX_PARTS: usize = 1024;
 
@@ -150,6 +162,17 @@ const MAX_PARTS: usize = 1024;
 mod tests {
     use super::*;
     use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_replaced_socket_is_closed_although_its_number_is_kept() {
+        let (left, right) = UnixStream::pair().unwrap();
+        let (blank, _) = UnixStream::pair().unwrap();
+        replace(right.as_fd(), blank.as_fd()).unwrap();
+        let mut buffer = BytesMut::new();
+        assert_eq!(receive(left.as_fd(), &mut buffer, 64).unwrap(), 0);
+        assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap(), 0);
+        assert_eq!(send(right.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
 
     #[test]
     fn sends_gathered_and_receives_what_is_there() {

@@ -19,6 +19,7 @@ use fcgi_proto::{EndRequest, RecordType, RequestKey};
 use super::intake::{self, Work};
 use super::settings::{Feeding, Settings};
 use crate::app::{Blocker, Link, LinkGone, Request};
+use crate::os::channel::Handoff;
 use crate::os::poller::Token;
 use crate::os::socket::{self, Shutdown};
 
@@ -36,7 +37,7 @@ pub(super) struct Connection {
 }
 
 /// What the reading side knows.
-#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude each other")]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub(super) struct Input {
     pub(super) protocol: server::Connection,
     buffer: BytesMut,
@@ -49,6 +50,8 @@ pub(super) struct Input {
     eof: bool,
     dead: bool,
     paused: bool,
+    /// It belongs to another process now: nothing is read from it any more, and it is closed without a word.
+    passed: bool,
     /// Since when the connection only waits for the peer to close it.
     lingers: Option<Instant>,
     last_progress: Instant,
@@ -86,6 +89,19 @@ pub(super) enum Phase {
     Running,
     /// It waits for the peer to close.
     Lingering,
+    /// Another process has it.
+    Passed,
+}
+
+/// What came of the wish to pass a connection on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Passing {
+    /// A sibling has it, or will.
+    Done,
+    /// The end of an answer is on its way, although the request counts as ended.
+    Later,
+    /// Something is going on, or the siblings take no more.
+    Refused,
 }
 
 impl Connection {
@@ -107,6 +123,7 @@ impl Connection {
                 eof: false,
                 dead: false,
                 paused: false,
+                passed: false,
                 lingers: None,
                 last_progress: Instant::now(),
                 served_any: false,
@@ -126,7 +143,7 @@ impl Connection {
     /// Reads once; what comes is put where it belongs.
     fn read(&self) {
         let mut input = self.input();
-        if input.dead || input.eof {
+        if input.dead || input.eof || input.passed {
             return;
         }
         let Input { buffer, room, .. } = &mut *input;
@@ -146,14 +163,16 @@ impl Connection {
     /// Decides about the connection after a read or after a request.
     pub(super) fn fate(&self) -> Fate {
         let input = self.input();
-        let gone = input.dead || input.eof;
+        let gone = input.dead || input.eof || input.passed;
         let finished = gone || input.protocol.should_close() && input.lingers.is_none();
         if finished && !input.requests.iter().any(|active| active.given) { Fate::Close } else { Fate::Keep }
     }
 
     pub(super) fn phase(&self) -> Phase {
         let input = self.input();
-        if input.requests.iter().any(|active| active.given) {
+        if input.passed {
+            Phase::Passed
+        } else if input.requests.iter().any(|active| active.given) {
             Phase::Running
         } else if input.lingers.is_some() {
             Phase::Lingering
@@ -162,6 +181,16 @@ impl Connection {
         } else {
             Phase::Idle { served_any: input.served_any }
         }
+    }
+
+    /// Gives the connection to a sibling if nothing is going on, so that nothing can be lost; any thread may do it.
+    ///
+    /// Only a connection that was passed on has to be closed here; otherwise it is as it was.
+    pub(super) fn pass_on(&self, handoff: &Handoff) -> Passing {
+        let Ok(_writing) = self.output.try_lock() else { return Passing::Later };
+        let mut input = self.input();
+        input.passed = input.passed || input.is_untouched() && handoff.give(self.as_fd());
+        if input.passed { Passing::Done } else { Passing::Refused }
     }
 
     /// How long nothing has come from the peer, and nothing gone to it.
@@ -360,6 +389,14 @@ impl Input {
     /// Whether nothing more comes from the peer.
     pub(super) fn is_over(&self) -> bool {
         self.dead || self.eof
+    }
+
+    /// Whether the next byte from the peer begins something new, which any process could take up.
+    fn is_untouched(&self) -> bool {
+        let nothing_here = self.requests.is_empty() && self.protocol.is_idle() && self.buffer.is_empty();
+        let nothing_left = self.ready.is_empty() && self.outbox.is_empty();
+        let stays = !self.is_over() && self.lingers.is_none() && !self.protocol.should_close();
+        nothing_here && nothing_left && stays
     }
 
     pub(super) fn is_given(&self, key: RequestKey) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! In a worker with one application thread the loop *is* that thread: a request is served where it was read. With several,
 //! the loop has a thread of its own and they are fed from a queue. Listeners are shared with other workers; the kernel wakes
-//! one of them for a connection, and a worker takes one connection at a time.
+//! one of them for a connection, and a worker takes one connection at a time. What it watches while it serves is looked after
+//! by its attendant.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::connection::{Connection, Fate, Phase};
+use super::attendant::Attendant;
+use super::connection::{Connection, Fate, Passing, Phase};
 use super::intake::Work;
 use super::pool::Pool;
 use super::service::Service;
@@ -42,6 +44,8 @@ pub(super) struct EventLoop<'w> {
     pub(super) pool: Option<Pool>,
     pub(super) logs: LogFiles,
     pub(super) connections: Slab<Entry>,
+    /// Passes connections on while this thread serves; there is none before there is something to pass on.
+    pub(super) attendant: Option<Attendant>,
     pub(super) state: State,
     pub(super) accepting: bool,
     pub(super) accept_again_at: Option<Instant>,
@@ -86,10 +90,15 @@ impl EventLoop<'_> {
             let mut result = Ok(());
             blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
             result?;
-            for event in ready.iter() {
-                self.handle(event.token, &mut work, blocker)?;
+            // What is shared with siblings comes first: the kernel may have told this worker alone. The attendant takes care
+            // of the rest.
+            for shared in [true, false] {
+                for event in ready.iter().filter(|event| is_shared(event.token) == shared) {
+                    self.handle(event.token, &mut work, blocker)?;
+                }
             }
             self.keep_house(&mut work, blocker);
+            self.let_go_of_passed();
         }
         Ok(())
     }
@@ -179,6 +188,11 @@ impl EventLoop<'_> {
             // The loop must know the connection before an application thread can end it.
             self.watch(index);
         }
+        if !work.is_empty()
+            && let Some(attendant) = &mut self.attendant
+        {
+            attendant.begin(self.connections.get(index).is_some_and(|entry| entry.watched));
+        }
         for item in work.drain(..) {
             match &mut self.pool {
                 None => self.service.perform(&item, blocker),
@@ -202,6 +216,39 @@ impl EventLoop<'_> {
             entry.watched = true;
             if let Err(error) = self.poller.watch(&*entry.connection, index) {
                 tracing::error!(%error, "a connection cannot be watched");
+                entry.watched = false;
+                self.drop_connection(index);
+                return;
+            }
+            let connection = entry.connection.clone();
+            if let Some(attendant) = self.attendant() {
+                attendant.add(connection);
+            }
+        }
+    }
+
+    /// The attendant of a worker that has siblings and would keep its connections waiting.
+    fn attendant(&mut self) -> Option<&mut Attendant> {
+        if self.attendant.is_none()
+            && self.pool.is_none()
+            && self.state < State::Stopping
+            && let Some(handoff) = &self.handoff
+        {
+            match Attendant::start(self.poller.clone(), handoff.clone(), self.wake.clone()) {
+                Ok(attendant) => self.attendant = Some(attendant),
+                Err(error) => tracing::error!(%error, "nobody looks after kept connections"),
+            }
+        }
+        self.attendant.as_mut()
+    }
+
+    /// Drops the connections that the attendant has passed on while this thread was busy.
+    fn let_go_of_passed(&mut self) {
+        let passed = self.attendant.as_mut().map(Attendant::rest).unwrap_or_default();
+        for index in passed {
+            let done =
+                self.connections.get(index).is_some_and(|entry| entry.connection.phase() == Phase::Passed);
+            if done {
                 self.drop_connection(index);
             }
         }
@@ -231,7 +278,11 @@ impl EventLoop<'_> {
         if let Some(entry) = self.connections.try_remove(index)
             && entry.watched
         {
+            // It is not there any more if it was passed on.
             let _ = self.poller.forget(&*entry.connection);
+            if let Some(attendant) = &mut self.attendant {
+                attendant.remove(index);
+            }
         }
     }
 
@@ -295,6 +346,12 @@ impl EventLoop<'_> {
         {
             line.report(&Report::Leaving);
         }
+        if state >= State::Stopping
+            && let Some(attendant) = &mut self.attendant
+        {
+            // Nobody takes what is passed on now.
+            attendant.dismiss();
+        }
         if was_serving && let Some(handoff) = &self.handoff {
             let _ = self.poller.forget(handoff.as_fd());
         }
@@ -347,6 +404,12 @@ impl EventLoop<'_> {
 
     /// Leaving: connections that wait in the queue of a stopping server are still served, idle ones are handed on or closed.
     fn wind_down(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        if self.state == State::Stopping {
+            // What was passed on while others were told to leave as well.
+            while let Some(fd) = self.handoff.as_ref().and_then(|handoff| handoff.take()) {
+                self.adopt(fd, "kept".to_owned(), work, blocker);
+            }
+        }
         if self.accepting && self.state == State::Stopping {
             for index in 0..self.listeners.len() {
                 while matches!(self.accept(index, work, blocker), Ok(true)) {}
@@ -361,9 +424,14 @@ impl EventLoop<'_> {
             .collect();
         for index in idle {
             let connection = self.connections[index].connection.clone();
-            let handed_on = self.state == State::Retiring
-                && self.handoff.as_ref().is_some_and(|handoff| handoff.give(connection.as_fd()));
-            if handed_on || !self.has_input(&connection, work, blocker) {
+            let siblings = self.handoff.as_ref().filter(|_| self.state == State::Retiring);
+            let stays = match siblings.map_or(Passing::Refused, |handoff| connection.pass_on(handoff)) {
+                Passing::Done => false,
+                // The thread that writes tells when it is done.
+                Passing::Later => true,
+                Passing::Refused => self.has_input(&connection, work, blocker),
+            };
+            if !stays {
                 self.drop_connection(index);
             }
         }
@@ -391,7 +459,7 @@ impl EventLoop<'_> {
                 Phase::Idle { served_any: false } => settings.header_timeout,
                 Phase::Arriving => settings.read_timeout,
                 Phase::Lingering => settings.linger_timeout,
-                Phase::Running => continue,
+                Phase::Running | Phase::Passed => continue,
             };
             if connection.quiet_for(now) < limit {
                 continue;
@@ -416,6 +484,11 @@ impl EventLoop<'_> {
             State::Quitting => true,
         }
     }
+}
+
+/// Whether siblings wait for the same.
+fn is_shared(token: Token) -> bool {
+    token == HANDOFF || token >= LISTENER
 }
 
 /// Tokens above all those of connections.

@@ -1,5 +1,6 @@
 //! A worker: the sockets on one side, the application on the other.
 
+mod attendant;
 mod connection;
 mod event_loop;
 mod intake;
@@ -82,6 +83,7 @@ impl Worker<'_> {
             pool,
             logs: self.logs,
             connections: Slab::new(),
+            attendant: None,
             state: State::Serving,
             accepting: false,
             accept_again_at: None,
