@@ -5,6 +5,8 @@
 //! one of them for a connection, and a worker takes one connection at a time. What it watches while it serves is looked after
 //! by its attendant.
 
+mod house;
+
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::attendant::Attendant;
-use super::connection::{Connection, Fate, Passing, Phase};
+use super::connection::{Connection, Fate, Phase};
 use super::intake::Work;
 use super::pool::Pool;
 use super::service::Service;
@@ -354,119 +356,6 @@ impl EventLoop<'_> {
         }
         if was_serving && let Some(handoff) = &self.handoff {
             let _ = self.poller.forget(handoff.as_fd());
-        }
-    }
-
-    /// What has to be done after each round, whatever happened in it.
-    fn keep_house(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        if self.service.is_exhausted() {
-            self.enter(State::Retiring);
-        }
-        match self.state {
-            State::Serving => self.mind_accepting(),
-            State::Retiring | State::Stopping => self.wind_down(work, blocker),
-            State::Quitting => {}
-        }
-        let now = Instant::now();
-        if now.duration_since(self.swept_at) >= SWEEP {
-            self.swept_at = now;
-            self.sweep(now, work, blocker);
-        }
-    }
-
-    /// Listens only while a connection could be served: others may be idle.
-    fn mind_accepting(&mut self) {
-        let paused = self.accept_again_at.is_some_and(|at| at > Instant::now());
-        let wanted = !paused && !self.pool.as_ref().is_some_and(Pool::is_saturated);
-        if !paused {
-            self.accept_again_at = None;
-        }
-        if wanted && !self.accepting && !self.listeners.is_empty() {
-            self.accepting = true;
-            for (index, listener) in self.listeners.iter().enumerate() {
-                let _ = self.poller.watch_shared(listener, LISTENER + index);
-            }
-        } else if !wanted {
-            if let Some(pool) = &self.pool {
-                pool.tell_ends();
-            }
-            self.stop_accepting();
-        }
-    }
-
-    fn stop_accepting(&mut self) {
-        if std::mem::take(&mut self.accepting) {
-            for listener in self.listeners {
-                let _ = self.poller.forget(listener);
-            }
-        }
-    }
-
-    /// Leaving: connections that wait in the queue of a stopping server are still served, idle ones are handed on or closed.
-    fn wind_down(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        if self.state == State::Stopping {
-            // What was passed on while others were told to leave as well.
-            while let Some(fd) = self.handoff.as_ref().and_then(|handoff| handoff.take()) {
-                self.adopt(fd, "kept".to_owned(), work, blocker);
-            }
-        }
-        if self.accepting && self.state == State::Stopping {
-            for index in 0..self.listeners.len() {
-                while matches!(self.accept(index, work, blocker), Ok(true)) {}
-            }
-        }
-        self.stop_accepting();
-        let idle: Vec<usize> = self
-            .connections
-            .iter()
-            .filter(|(_, entry)| matches!(entry.connection.phase(), Phase::Idle { .. }))
-            .map(|(index, _)| index)
-            .collect();
-        for index in idle {
-            let connection = self.connections[index].connection.clone();
-            let siblings = self.handoff.as_ref().filter(|_| self.state == State::Retiring);
-            let stays = match siblings.map_or(Passing::Refused, |handoff| connection.pass_on(handoff)) {
-                Passing::Done => false,
-                // The thread that writes tells when it is done.
-                Passing::Later => true,
-                Passing::Refused => self.has_input(&connection, work, blocker),
-            };
-            if !stays {
-                self.drop_connection(index);
-            }
-        }
-    }
-
-    /// Whether a connection that looked idle has a request after all; it is served then.
-    fn has_input(
-        &mut self,
-        connection: &Arc<Connection>,
-        work: &mut Vec<Work>,
-        blocker: &dyn Blocker,
-    ) -> bool {
-        self.advance(connection, work, blocker);
-        !matches!(connection.phase(), Phase::Idle { .. })
-    }
-
-    /// Ends what has been waited for too long.
-    fn sweep(&mut self, now: Instant, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        let all: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
-        for index in all {
-            let connection = self.connections[index].connection.clone();
-            let settings = connection.settings();
-            let limit = match connection.phase() {
-                Phase::Idle { served_any: true } => settings.idle_timeout,
-                Phase::Idle { served_any: false } => settings.header_timeout,
-                Phase::Arriving => settings.read_timeout,
-                Phase::Lingering => settings.linger_timeout,
-                Phase::Running | Phase::Passed => continue,
-            };
-            if connection.quiet_for(now) < limit {
-                continue;
-            }
-            tracing::debug!(peer = connection.peer_name(), phase = ?connection.phase(), "closing a quiet connection");
-            connection.give_up();
-            self.advance(&connection, work, blocker);
         }
     }
 
