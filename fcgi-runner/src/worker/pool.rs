@@ -44,8 +44,10 @@ struct Shared {
     service: Arc<Service>,
     host: Arc<dyn Host>,
     wake: Arc<Wake>,
-    idle: AtomicUsize,
     total: AtomicUsize,
+    /// Work that was handed in and is not done: what threads have taken, and what waits. The loop alone counts up, before it
+    /// hands in, so that nothing is ever on its way and not counted.
+    outstanding: AtomicUsize,
     /// The loop wants to know of every request that ends.
     tell_ends: AtomicBool,
     shrinking: Mutex<()>,
@@ -61,8 +63,8 @@ impl Pool {
             service,
             host,
             wake,
-            idle: AtomicUsize::new(0),
             total: AtomicUsize::new(0),
+            outstanding: AtomicUsize::new(0),
             tell_ends: AtomicBool::new(false),
             shrinking: Mutex::new(()),
         });
@@ -73,30 +75,31 @@ impl Pool {
         pool
     }
 
-    /// Hands work to the threads.
+    /// Hands work to the threads, and starts more of them where too few would be left idle.
     pub fn submit(&mut self, work: Work) {
+        let outstanding = self.shared.outstanding.fetch_add(1, Ordering::AcqRel) + 1;
         if let Some(sender) = &self.sender {
             // The receiver lives as long as the pool.
             let _ = sender.send(work);
         }
-        let waiting = self.shared.receiver.len();
-        let idle = self.shared.idle.load(Ordering::Acquire);
-        let wanted = (waiting + self.shared.rules.min_spare).saturating_sub(idle);
-        let room = self.shared.rules.max_threads.saturating_sub(self.shared.total.load(Ordering::Acquire));
-        for _ in 0..wanted.min(room) {
+        let rules = self.shared.rules;
+        let wanted = (outstanding + rules.min_spare).min(rules.max_threads);
+        for _ in self.shared.total.load(Ordering::Acquire)..wanted {
             self.grow();
         }
     }
 
-    /// Whether no thread could take a further request at once.
+    /// Whether no thread could take a further request at once; then the loop is woken at the end of the next one.
     pub fn is_saturated(&self) -> bool {
-        let running = self.shared.total.load(Ordering::Acquire) - self.shared.idle.load(Ordering::Acquire);
-        running + self.shared.receiver.len() >= self.shared.rules.max_threads
+        let full = || self.shared.outstanding.load(Ordering::SeqCst) >= self.shared.rules.max_threads;
+        self.tell_ends(full());
+        // Asked again: a thread that ended its request before it was asked to tell has not told.
+        full()
     }
 
-    /// Wakes the loop at the end of every request from now on.
-    pub fn tell_ends(&self) {
-        self.shared.tell_ends.store(true, Ordering::Release);
+    /// Says whether the loop wants to be woken at the end of every request.
+    pub fn tell_ends(&self, wanted: bool) {
+        self.shared.tell_ends.store(wanted, Ordering::SeqCst);
     }
 
     /// Lets the threads finish what is queued, and waits for them.
@@ -111,7 +114,6 @@ impl Pool {
     fn grow(&mut self) {
         self.threads.retain(|thread| !thread.is_finished());
         self.shared.total.fetch_add(1, Ordering::AcqRel);
-        self.shared.idle.fetch_add(1, Ordering::AcqRel);
         let shared = self.shared.clone();
         let started = std::thread::Builder::new()
             .name("fcgi-app".to_owned())
@@ -121,7 +123,6 @@ impl Pool {
             Ok(thread) => self.threads.push(thread),
             Err(error) => {
                 self.shared.total.fetch_sub(1, Ordering::AcqRel);
-                self.shared.idle.fetch_sub(1, Ordering::AcqRel);
                 tracing::error!(%error, "an application thread cannot be started");
             }
         }
@@ -135,30 +136,29 @@ impl Shared {
                 let mut work = None;
                 blocker.block(&mut || work = self.receiver.recv().ok());
                 let Some(work) = work else { break };
-                self.idle.fetch_sub(1, Ordering::AcqRel);
                 self.service.perform(&work, blocker);
                 drop(work);
-                if self.tell_ends.load(Ordering::Acquire) || self.service.is_exhausted() {
+                let leaves = self.leaves();
+                // Only now: the loop must find this request counted out.
+                if self.tell_ends.load(Ordering::SeqCst) || self.service.is_exhausted() {
                     self.wake.wake();
                 }
-                if self.leaves() {
+                if leaves {
                     return;
                 }
             }
-            self.idle.fetch_sub(1, Ordering::AcqRel);
             self.total.fetch_sub(1, Ordering::AcqRel);
         });
     }
 
-    /// Counts the thread back in, or out when enough others are idle.
+    /// Counts a piece of work out, and its thread as well when enough others are idle.
     fn leaves(&self) -> bool {
         let _one_at_a_time = self.shrinking.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is queued will be taken by threads that are counted as idle now.
-        let surplus = self.idle.load(Ordering::Acquire) >= self.rules.max_spare + self.receiver.len();
+        let outstanding = self.outstanding.fetch_sub(1, Ordering::SeqCst) - 1;
+        let idle = self.total.load(Ordering::Acquire).saturating_sub(outstanding);
+        let surplus = idle > self.rules.max_spare;
         if surplus {
             self.total.fetch_sub(1, Ordering::AcqRel);
-        } else {
-            self.idle.fetch_add(1, Ordering::AcqRel);
         }
         surplus
     }

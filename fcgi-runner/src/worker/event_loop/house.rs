@@ -40,9 +40,6 @@ impl EventLoop<'_> {
                 let _ = self.poller.watch_shared(listener, LISTENER + index);
             }
         } else if !wanted {
-            if let Some(pool) = &self.pool {
-                pool.tell_ends();
-            }
             self.stop_accepting();
         }
     }

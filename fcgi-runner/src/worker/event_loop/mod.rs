@@ -340,7 +340,7 @@ impl EventLoop<'_> {
         let was_serving = self.state == State::Serving;
         self.state = state;
         if let Some(pool) = &self.pool {
-            pool.tell_ends();
+            pool.tell_ends(true);
         }
         if was_serving
             && state == State::Retiring
