@@ -143,7 +143,7 @@ fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
 
 fn launch(config: &Config, logs: &LogFiles, host: &dyn Host) -> Result<Role, Problem> {
     let workdir = config.workdir.as_deref().unwrap_or_else(|| "/".as_ref());
-    daemon::start(workdir, config.umask, logs, &ForkHooksOf(host)).map_err(|error| {
+    daemon::start(workdir, config.umask, logs, host).map_err(|error| {
         Problem::new(ExitStatus::Failure, format!("the server cannot go to the background: {error}"), "")
     })
 }
@@ -185,21 +185,4 @@ fn level(level: LogLevel) -> tracing::Level {
 fn tell(text: &str) {
     // There is nobody else to tell that standard error is closed.
     let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-/// The fork hooks of a host.
-struct ForkHooksOf<'h>(&'h dyn Host);
-
-impl crate::os::fork::ForkHooks for ForkHooksOf<'_> {
-    fn before_fork(&self) {
-        self.0.before_fork();
-    }
-
-    fn after_fork_parent(&self) {
-        self.0.after_fork_parent();
-    }
-
-    fn after_fork_child(&self) {
-        self.0.after_fork_child();
-    }
 }
