@@ -26,6 +26,7 @@ test: test-rust fuzz-check test-python test-interpreters ## every test: Rust, Py
 test-rust: setup-build
 	cargo build --workspace --bins
 	cargo test --workspace
+	cargo test -p fcgi-proto --features codec --test codec
 
 test-python: wheel setup-servers
 	$(VENV)/python -m pytest tests/python -q --maxfail=40
