@@ -119,6 +119,11 @@ impl<'s> Server<'s> {
         ask(&self.address, &Request::get(path))
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.started.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end; gives the exit status, `None` after a signal.
     pub fn wait(&mut self) -> Option<i32> {
         let what = format!("the server {} has ended", self.pid());

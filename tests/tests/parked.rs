@@ -135,7 +135,7 @@ fn no_request_is_lost_or_mixed_up_while_connections_change_hands() {
 #[test]
 fn a_request_that_no_worker_could_take_is_served_before_the_server_stops() {
     let sandbox = Sandbox::new();
-    let server = sandbox.serve(&["maxspare=2", "minspare=0", "maxchildren=2"]);
+    let mut server = sandbox.serve(&["maxspare=2", "minspare=0", "maxchildren=2"]);
     server.wait_for_capacity(2);
     let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
     for client in &mut clients {
@@ -158,7 +158,7 @@ fn a_request_that_no_worker_could_take_is_served_before_the_server_stops() {
     for client in &mut clients[2..] {
         assert_eq!(client.answer(1).text(), "one");
     }
-    server.stop();
+    assert_eq!(server.wait(), Some(0));
 }
 
 /// How many connections of web servers a process holds.

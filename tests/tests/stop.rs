@@ -204,3 +204,17 @@ fn a_process_that_serves_alone_stops_by_every_signal_of_a_web_server() {
         assert_eq!(started.child.wait().unwrap().code(), Some(0), "{signal}: {}", started.err_text());
     }
 }
+#[test]
+fn signals_that_come_while_it_ends_change_nothing() {
+    for _ in 0..10 {
+        let sandbox = Sandbox::new();
+        let mut server = sandbox.serve(&["pidfile=x.pid", "maxspare=1", "minspare=0"]);
+        // Until nobody is there any more, as an impatient administrator would.
+        while !server.has_ended() {
+            server.signal(Signal::SIGTERM);
+        }
+        assert_eq!(server.wait(), Some(0));
+        assert!(!sandbox.has("x.pid"));
+        assert!(!sandbox.has("s.sock"));
+    }
+}

@@ -39,16 +39,31 @@ pub struct SignalReader {
     fd: SignalFd,
 }
 
+/// The master's signals, held back from the process until [`Blocked::release`].
+#[derive(Debug)]
+pub struct Blocked {
+    pub reader: SignalReader,
+    pub mask: OriginalMask,
+}
+
+impl Blocked {
+    /// Forgets the signals that have come meanwhile, which were for the server that is over, and lets further ones through.
+    pub fn release(self) {
+        while self.reader.next().is_some() {}
+        self.mask.restore();
+    }
+}
+
 /// Blocks the master's signals and opens the descriptor to read them from.
 ///
 /// # Errors
 /// When the process is out of descriptors.
-pub fn block() -> io::Result<(SignalReader, OriginalMask)> {
+pub fn block() -> io::Result<Blocked> {
     let wanted: SigSet = MASTER.into_iter().collect();
     let mut original = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&wanted), Some(&mut original))?;
     let fd = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-    Ok((SignalReader { fd }, OriginalMask(original)))
+    Ok(Blocked { reader: SignalReader { fd }, mask: OriginalMask(original) })
 }
 
 impl OriginalMask {

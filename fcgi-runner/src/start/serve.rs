@@ -18,7 +18,7 @@ use crate::os::daemon::Verdict;
 use crate::os::listener::Listener;
 use crate::os::pidfile::Pidfile;
 use crate::os::scoreboard::Scoreboard;
-use crate::os::signals;
+use crate::os::signals::{self, Blocked};
 use crate::os::stdio::{self, LogFiles};
 use crate::supervisor::policy::Rules;
 use crate::supervisor::{self, Failure, Job, Outcome};
@@ -35,6 +35,8 @@ pub(super) struct Server<'s> {
     pidfile: Option<Pidfile>,
     /// The folder of a socket that only the preview front uses.
     private: Option<tempfile::TempDir>,
+    /// The signals of a master, until everything is cleaned up.
+    blocked: Option<Blocked>,
 }
 
 impl<'s> Server<'s> {
@@ -55,7 +57,7 @@ impl<'s> Server<'s> {
         };
         let socket = private.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("preview.sock"));
         let listeners = address.open(config, &socket)?;
-        Ok(Self { config, address, host, listeners, preview, logs, pidfile: None, private })
+        Ok(Self { config, address, host, listeners, preview, logs, pidfile: None, private, blocked: None })
     }
 
     /// Serves until the end; the launcher, if there is one, is told as soon as the server serves.
@@ -91,7 +93,9 @@ impl<'s> Server<'s> {
         }
         // A worker lets go of its copy of the pidfile, and with it of the lock.
         let pidfile = std::cell::RefCell::new(self.pidfile.take());
-        let outcome = self.run_master(&plan, &pidfile, verdict);
+        let blocked = signals::block().map_err(|error| system(&error))?;
+        let outcome = self.run_master(&plan, &pidfile, &blocked, verdict);
+        self.blocked = Some(blocked);
         self.pidfile = pidfile.into_inner();
         match outcome.map_err(|error| system(&error))? {
             Outcome::Stopped => Ok(Ended::Stopped),
@@ -112,6 +116,12 @@ impl<'s> Server<'s> {
             pidfile.remove();
         }
         self.private = None;
+        // Only now may a second signal end the process, and only where it has something else to do than to end.
+        if let Some(blocked) = self.blocked.take()
+            && self.host.is_guest()
+        {
+            blocked.release();
+        }
     }
 
     /// Forgets everything without removing it: it belongs to the daemon now.
@@ -165,6 +175,7 @@ impl<'s> Server<'s> {
         &self,
         plan: &Plan<'_>,
         pidfile: &std::cell::RefCell<Option<Pidfile>>,
+        blocked: &Blocked,
         verdict: &mut Option<Verdict>,
     ) -> io::Result<Outcome> {
         let verdict = std::cell::RefCell::new(verdict);
@@ -187,6 +198,7 @@ impl<'s> Server<'s> {
             plan.live(line, slot)
         };
         supervisor::run(Job {
+            signals: blocked,
             rules: self.rules(),
             host: self.host.clone(),
             board: plan.board.clone(),

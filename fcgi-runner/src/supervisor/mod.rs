@@ -17,10 +17,12 @@ use crate::os::channel::{Heard, Line, Order, Report};
 use crate::os::fork::{self, End, ProcessId};
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::{Load, Scoreboard};
-use crate::os::signals::{self, OriginalMask, Signal, SignalReader};
+use crate::os::signals::{Blocked, OriginalMask, Signal, SignalReader};
 
 /// What the master needs from the rest of the house.
 pub struct Job<'m> {
+    /// Blocked by the caller, and for as long as it has something to clean up.
+    pub signals: &'m Blocked,
     pub rules: Rules,
     pub host: Arc<dyn Host>,
     pub board: Arc<Scoreboard>,
@@ -71,7 +73,7 @@ struct Master<'m> {
     job: Job<'m>,
     policy: Policy,
     poller: Poller,
-    signals: SignalReader,
+    signals: &'m SignalReader,
     mask: OriginalMask,
     workers: BTreeMap<WorkerId, Child>,
     front: Option<(ProcessId, Line)>,
@@ -88,9 +90,10 @@ struct Master<'m> {
 /// When the kernel refuses what the master needs.
 pub fn run(job: Job<'_>) -> io::Result<Outcome> {
     let host = job.host.clone();
-    let (signals, mask) = signals::block()?;
+    let Blocked { reader: signals, mask } = job.signals;
+    let mask = *mask;
     let poller = Poller::new()?;
-    poller.watch(&signals, SIGNALS)?;
+    poller.watch(signals, SIGNALS)?;
     poller.watch(job.board.bell(), BELL)?;
     let now = Instant::now();
     let policy = Policy::new(job.rules, now);
@@ -111,7 +114,6 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
     let mut result = Ok(());
     // The thread stays attached to an interpreter that called us, but for the time it waits: forking needs that.
     host.run_thread(&mut |blocker| result = master.live(blocker));
-    mask.restore();
     result?;
     Ok(master.outcome.unwrap_or(Outcome::Stopped))
 }
