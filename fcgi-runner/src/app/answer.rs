@@ -66,18 +66,18 @@ impl Answer {
         status: &[u8],
         headers: impl IntoIterator<Item = (&'h [u8], &'h [u8])>,
     ) -> Result<(), HeadError> {
-        let code = head::parse_status(status)?.code;
+        let status = head::parse_status(status)?;
+        let code = status.code;
         let mut lines = Vec::with_capacity(USUAL_HEAD);
-        put_line(&mut lines, b"Status", status);
+        head::write_status(&mut lines, status);
         let mut declared = None;
         let mut handed_over = false;
         for (name, value) in headers {
-            head::check_header(name, value)?;
+            head::write_header(&mut lines, name, value)?;
             if name.eq_ignore_ascii_case(b"content-length") {
                 declared = Some(head::parse_content_length(value)?);
             }
             handed_over |= HAND_OVER.iter().any(|known| name.eq_ignore_ascii_case(known));
-            put_line(&mut lines, name, value);
         }
         let method = self.request.params().get(b"REQUEST_METHOD").unwrap_or(b"GET");
         let body_allowed = head::body_allowed(method, code);
@@ -111,7 +111,7 @@ impl Answer {
         let total: u64 = parts.iter().map(|part| part.len() as u64).sum();
         let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
         if whole && !self.sent && head.declared.is_none() && head.body_allowed {
-            put_line(&mut head.lines, b"Content-Length", total.to_string().as_bytes());
+            head.lines.extend_from_slice(format!("Content-Length: {total}\r\n").as_bytes());
             head.declared = Some(total);
         }
         let written = self.written + total;
@@ -194,7 +194,7 @@ impl Answer {
         let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
         let mut pieces: Vec<Part<'_>> = Vec::with_capacity(parts.len() + 1);
         if !self.sent {
-            head.lines.extend_from_slice(b"\r\n");
+            head::end_head(&mut head.lines);
             self.request.note_status(head.code);
             pieces.push(&head.lines);
         }
@@ -218,13 +218,6 @@ impl Answer {
         self.gone |= sent.is_err();
         Ok(sent?)
     }
-}
-
-fn put_line(lines: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    lines.extend_from_slice(name);
-    lines.extend_from_slice(b": ");
-    lines.extend_from_slice(value);
-    lines.extend_from_slice(b"\r\n");
 }
 
 /// Answers a request with a small page; for refusals and troubles of the server itself.

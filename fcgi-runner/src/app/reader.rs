@@ -15,20 +15,15 @@ pub struct BodyReader {
     request: Arc<Request>,
     /// What was taken from the body but not yet given out.
     pending: Bytes,
-    /// Bytes until CONTENT_LENGTH; `None` when the length is unknown.
-    remaining: Option<u64>,
+    /// Bytes until the end of the body.
+    remaining: u64,
 }
 
 impl BodyReader {
     /// Opens the body of a request.
     pub fn new(request: Arc<Request>) -> Self {
-        let remaining = Some(request.content_length().unwrap_or(0));
+        let remaining = request.content_length().unwrap_or(0);
         Self { request, pending: Bytes::new(), remaining }
-    }
-
-    /// Opens a body that ends where its stream ends, whatever was announced.
-    pub fn to_the_end(request: Arc<Request>) -> Self {
-        Self { request, pending: Bytes::new(), remaining: None }
     }
 
     /// Reads `size` bytes, or all there are when `size` is `None`; fewer only at the end.
@@ -69,15 +64,13 @@ impl BodyReader {
     /// Gets the next piece as it arrived, unless there is one; `false` at the end.
     fn fill(&mut self, blocker: &dyn Blocker) -> io::Result<bool> {
         while self.pending.is_empty() {
-            let max = self.remaining.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+            let max = usize::try_from(self.remaining).unwrap_or(usize::MAX);
             if max == 0 {
                 return Ok(false);
             }
             match self.request.body().take(max)? {
                 Taken::Data(data) => {
-                    if let Some(left) = &mut self.remaining {
-                        *left -= data.len() as u64;
-                    }
+                    self.remaining -= data.len() as u64;
                     self.pending = data;
                 }
                 Taken::Nothing => self.request.wait_for_input(blocker),
