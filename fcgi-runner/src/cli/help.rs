@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, Command, builder::OsStringValueParser};
 
 use crate::{
     exit::ExitStatus,
-    options::{OPTIONS, OptionSpec, VARIABLE_PREFIX},
+    options::{OptionSpec, VARIABLE_PREFIX, all},
 };
 
 /// The flag that asks for the man page.
@@ -31,7 +31,7 @@ pub(super) const SIGNALS: [(&str, &str); 5] = [
 
 /// The clap command: one flag per option.
 pub(super) fn command() -> Command {
-    let arguments = OPTIONS.iter().map(argument);
+    let arguments = all().map(argument);
     Command::new("fcgi-run")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Hosts a Python WSGI application behind any web server that speaks FastCGI.")

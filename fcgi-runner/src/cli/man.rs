@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::help::{EXAMPLES, SIGNALS};
 use crate::{
     exit::ExitStatus,
-    options::{OPTIONS, OptionSpec, Section, VARIABLE_PREFIX},
+    options::{OptionSpec, Section, VARIABLE_PREFIX, all},
 };
 
 /// The page fcgi-run(1).
@@ -21,7 +21,7 @@ pub(super) fn page() -> String {
     page.push_str(".SH OPTIONS\n");
     for heading in Section::ALL {
         let _ = writeln!(page, ".SS {}", roff(heading.title()));
-        for option in OPTIONS.iter().filter(|option| option.section == heading) {
+        for option in all().filter(|option| option.section == heading) {
             entry(&mut page, &title(option), &text(option));
         }
     }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn the_page_has_every_option_and_the_usual_sections() {
         let page = page();
-        for option in crate::options::OPTIONS {
+        for option in crate::options::all() {
             assert!(page.contains(&format!("\n.TP\n\\fB{}\\fR=\\fI", option.name)), "{}", option.name);
         }
         for heading in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "SIGNALS", "EXIT STATUS", "EXAMPLES"] {

@@ -18,7 +18,7 @@ use clap::error::ErrorKind;
 pub use crate::options::{UsageError, option_names};
 use crate::{
     config::{Config, build::build, environment, file, settings::Settings},
-    options::{OPTIONS, Origin, ValueKind},
+    options::{Origin, ValueKind, all},
 };
 
 /// What is to be done.
@@ -63,7 +63,7 @@ pub fn parse(
         return Ok(Command::Print(man::page()));
     }
     let mut typed = Settings::default();
-    for option in OPTIONS {
+    for option in all() {
         for value in matches.get_many::<OsString>(option.name).into_iter().flatten() {
             typed.add(option.name, value.clone(), Origin::CommandLine);
         }

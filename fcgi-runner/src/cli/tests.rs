@@ -5,7 +5,7 @@ use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt, path::Path};
 use super::{Command, parse};
 use crate::{
     config::{Config, Listen, Method},
-    options::{OPTIONS, Preset, ValueKind},
+    options::{Preset, ValueKind, all},
 };
 
 fn command(line: &[&str]) -> Result<Command, String> {
@@ -150,7 +150,7 @@ fn help_is_printed_however_it_is_asked_for() {
     for line in [&["--help"][..], &["-h"], &["HELP"], &["method=gevent", "help"], &["--nonsense", "--help"]] {
         assert_eq!(printed(line), help, "{line:?}");
     }
-    for option in OPTIONS {
+    for option in all() {
         assert!(help.contains(&format!("--{}=<{}>", option.name, option.value_name)), "{}", option.name);
         if let Preset::Value(preset) = option.preset {
             let entry = &help[help.find(&format!("--{}=", option.name)).unwrap() + 2..];
@@ -212,7 +212,7 @@ proptest::proptest! {
 
 #[test]
 fn every_option_is_a_word_and_a_flag_that_changes_something() {
-    for option in OPTIONS {
+    for option in all() {
         if option.name == "config" || option.name == "protocol" {
             continue; // tested with files, and nothing but the preset is allowed
         }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    AccessFormat, Config, HttpAddress, LogLevel, Method, StaticMount, listen::listen, settings::Settings,
+    AccessFormat, Config, HttpAddress, Limits, LogLevel, Method, OnAbort, StaticMount, listen::listen,
+    settings::Settings,
 };
 use crate::options::{Preset, UsageError, Value, find};
 
@@ -39,15 +40,15 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         socket_mode: read.mode("socketmode")?,
         debug: read.flag("debug")?.unwrap_or_default(),
         app: read.text("app")?,
+        authorizer: read.text("authorizer")?,
+        filter: read.text("filter")?,
         settings: read.text("settings")?,
         pythonpath: read.paths("pythonpath")?,
         virtualenv: read.path("virtualenv")?,
         script_name: read.text("scriptname")?,
-        request_buffer: read.count("requestbuffer")?.unwrap_or_default(),
-        max_body: read.number("maxbody")?.filter(|size| *size > 0),
-        max_params: read.count("maxparams")?.unwrap_or_default(),
+        limits: limits(&read)?,
         stop_timeout: read.time("stoptimeout")?.unwrap_or_default(),
-        idle_timeout: read.time("idletimeout")?.unwrap_or_default(),
+        on_abort: read.choice("abort", ABORTS)?.unwrap_or(OnAbort::Ignore),
         preload: read.flag("preload")?.unwrap_or_default(),
         http: read.address("http")?,
         statics: read.mounts("static")?,
@@ -56,6 +57,24 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
     settle_spare(&mut config, settings.last("minspare").is_some());
     warn_of_idle_options(&mut config);
     Ok(config)
+}
+
+/// What peers may make a worker do.
+fn limits(read: &Reader<'_>) -> Result<Limits, UsageError> {
+    Ok(Limits {
+        request_buffer: read.count("requestbuffer")?.unwrap_or_default(),
+        max_body: read.number("maxbody")?.filter(|size| *size > 0),
+        max_params: read.count("maxparams")?.unwrap_or_default(),
+        max_pairs: read.count("maxpairs")?.unwrap_or_default(),
+        max_active: read.count("maxactive")?.unwrap_or_default(),
+        max_connections: read.count("maxconnections")?,
+        max_drain: read.count("maxdrain")?.unwrap_or_default(),
+        header_timeout: read.time("headertimeout")?.unwrap_or_default(),
+        read_timeout: read.time("readtimeout")?.unwrap_or_default(),
+        write_timeout: read.time("writetimeout")?.unwrap_or_default(),
+        drain_timeout: read.time("draintimeout")?.unwrap_or_default(),
+        idle_timeout: read.time("idletimeout")?.unwrap_or_default(),
+    })
 }
 
 /// Refuses by name the other protocols that `runfcgi` knew.
@@ -180,6 +199,8 @@ impl Reader<'_> {
 }
 
 const METHODS: &[(&str, Method)] = &[("prefork", Method::Prefork), ("threaded", Method::Threaded)];
+
+const ABORTS: &[(&str, OnAbort)] = &[("ignore", OnAbort::Ignore), ("interrupt", OnAbort::Interrupt)];
 
 const ACCESS_FORMATS: &[(&str, AccessFormat)] =
     &[("combined", AccessFormat::Combined), ("json", AccessFormat::Json)];

@@ -55,6 +55,10 @@ pub struct Config {
     pub debug: bool,
     /// The application as typed: `module`, `module:callable`, `module:factory()` or a path that ends in `.py`.
     pub app: Option<String>,
+    /// The application for the role of an authorizer, typed likewise.
+    pub authorizer: Option<String>,
+    /// The application for the role of a filter, typed likewise.
+    pub filter: Option<String>,
     /// The module for `DJANGO_SETTINGS_MODULE`.
     pub settings: Option<String>,
     /// Additions to `sys.path`.
@@ -63,16 +67,12 @@ pub struct Config {
     pub virtualenv: Option<PathBuf>,
     /// The mount: `None` as sent, `Some("")` the root, else it begins with a slash and ends without one.
     pub script_name: Option<String>,
-    /// Bytes of a body that are taken in before the application is called.
-    pub request_buffer: usize,
-    /// The largest body in bytes.
-    pub max_body: Option<u64>,
-    /// The most bytes of parameters in a request.
-    pub max_params: usize,
+    /// What peers may make a worker do.
+    pub limits: Limits,
     /// How long running requests may take at a stop.
     pub stop_timeout: Duration,
-    /// How long an idle connection may stay.
-    pub idle_timeout: Duration,
+    /// What to do with a request that nobody waits for any more.
+    pub on_abort: OnAbort,
     /// Whether the application is imported before the workers are forked.
     pub preload: bool,
     /// Where the preview front listens.
@@ -108,6 +108,44 @@ pub enum Method {
     Prefork,
     /// By several threads of one process.
     Threaded,
+}
+
+/// What peers may make a worker do: sizes in bytes, numbers and times.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes of a body that are taken in before the application is called.
+    pub request_buffer: usize,
+    /// The largest body in bytes.
+    pub max_body: Option<u64>,
+    /// The most bytes of parameters in a request.
+    pub max_params: usize,
+    /// The most parameters in a request.
+    pub max_pairs: usize,
+    /// Requests at once on one connection, where there are several threads.
+    pub max_active: usize,
+    /// Connections at once in a worker; `None` is by the limit of open files.
+    pub max_connections: Option<usize>,
+    /// Bytes that are thrown away of bodies that nobody reads.
+    pub max_drain: usize,
+    /// How long the head of a request may take, in all.
+    pub header_timeout: Duration,
+    /// Longest silence of the web server within a body.
+    pub read_timeout: Duration,
+    /// Longest time in which the web server reads nothing of an answer.
+    pub write_timeout: Duration,
+    /// How long the rest of an unread body may take after the answer, in all.
+    pub drain_timeout: Duration,
+    /// How long an idle connection may stay.
+    pub idle_timeout: Duration,
+}
+
+/// What to do with a request that nobody waits for any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OnAbort {
+    /// Nothing; the application can ask.
+    Ignore,
+    /// Raise an exception in the thread that serves it.
+    Interrupt,
 }
 
 /// The form of the access log.

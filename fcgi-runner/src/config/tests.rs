@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{AccessFormat, Config, HttpAddress, Listen, LogLevel, Method};
+use super::{AccessFormat, Config, HttpAddress, Limits, Listen, LogLevel, Method, OnAbort};
 use crate::cli::{Command, parse};
 
 fn try_config(line: &str, variables: &[(&str, &str)], start_dir: &Path) -> Result<Config, String> {
@@ -45,6 +45,10 @@ fn cause_in_file(toml: &str) -> String {
     cause.replace(&*folder.path().to_string_lossy(), "DIR")
 }
 
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
 #[test]
 fn nothing_typed_gives_the_presets() {
     let config = config("");
@@ -52,11 +56,23 @@ fn nothing_typed_gives_the_presets() {
     assert_eq!((config.method, config.threads, config.daemonize, config.workdir), (None, None, None, None));
     assert_eq!((config.min_spare, config.max_spare, config.max_children, config.max_requests), (2, 5, 50, 0));
     assert_eq!((config.umask, config.socket_mode), (0o022, None));
-    assert_eq!((config.request_buffer, config.max_body, config.max_params), (65_536, None, 1_048_576));
-    assert_eq!(
-        (config.stop_timeout, config.idle_timeout),
-        (Duration::from_secs(10), Duration::from_secs(60))
-    );
+    assert_eq!((config.stop_timeout, config.on_abort), (seconds(10), OnAbort::Ignore));
+    assert_eq!((config.authorizer, config.filter), (None, None));
+    let limits = Limits {
+        request_buffer: 65_536,
+        max_body: None,
+        max_params: 1_048_576,
+        max_pairs: 4096,
+        max_active: 16,
+        max_connections: None,
+        max_drain: 1 << 30,
+        header_timeout: seconds(10),
+        read_timeout: seconds(60),
+        write_timeout: seconds(60),
+        drain_timeout: seconds(30),
+        idle_timeout: seconds(60),
+    };
+    assert_eq!(config.limits, limits);
     assert_eq!((config.loglevel, config.access_format), (LogLevel::Info, AccessFormat::Combined));
     assert!(!config.debug && !config.preload);
     assert_eq!((config.script_name, config.app, config.settings), (None, None, None));
@@ -174,8 +190,11 @@ fn paths_are_taken_from_the_start_directory() {
 fn modes_are_octal_and_sizes_have_units() {
     let config = config("umask=0002 socketmode=660 socket=/s maxbody=10m requestbuffer=0 maxparams=256k");
     assert_eq!((config.umask, config.socket_mode), (0o002, Some(0o660)));
-    assert_eq!((config.max_body, config.request_buffer, config.max_params), (Some(10_485_760), 0, 262_144));
-    assert_eq!(try_config("maxbody=0", &[], Path::new("/")).unwrap().max_body, None);
+    assert_eq!(
+        (config.limits.max_body, config.limits.request_buffer, config.limits.max_params),
+        (Some(10_485_760), 0, 262_144)
+    );
+    assert_eq!(try_config("maxbody=0", &[], Path::new("/")).unwrap().limits.max_body, None);
     assert_eq!(cause("umask=0888"), "`umask=0888` is not an octal number from 0 to 0777");
     assert_eq!(cause("socketmode=1777"), "`socketmode=1777` is not an octal number from 0 to 0777");
     assert_eq!(cause("maxparams=2g"), "`maxparams=2g` is not a size up to 1024m");
@@ -260,7 +279,7 @@ fn a_file_may_use_every_type_and_spelling() {
     assert_eq!((config.daemonize, config.debug), (Some(false), true));
     assert_eq!((config.max_spare, config.max_children, config.max_requests), (7, 70, 1000));
     assert_eq!((config.umask, config.socket_mode), (0o027, Some(0o660)));
-    assert_eq!((config.max_body, config.max_params), (Some(1024), 65_536));
+    assert_eq!((config.limits.max_body, config.limits.max_params), (Some(1024), 65_536));
     assert_eq!(config.stop_timeout, Duration::from_millis(1500));
     assert_eq!(config.pythonpath, [folder.path().join("lib"), "/x".into(), "/y".into()]);
     assert_eq!((config.statics.len(), config.http.unwrap().port), (1, 8000));

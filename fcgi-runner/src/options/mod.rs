@@ -9,7 +9,7 @@ pub mod table;
 pub mod value;
 
 pub use error::{Origin, UsageError};
-pub use table::OPTIONS;
+pub use table::all;
 pub use value::{Value, ValueKind};
 
 /// The declaration of one option.
@@ -115,13 +115,13 @@ impl OptionSpec {
 /// The option of this name or alias; letter case, `-` and `_` do not matter.
 pub fn find(name: &str) -> Option<&'static OptionSpec> {
     let name = canonical(name);
-    OPTIONS.iter().find(|option| option.name == name || option.aliases.contains(&name.as_str()))
+    all().find(|option| option.name == name || option.aliases.contains(&name.as_str()))
 }
 
 /// The words that mean the most nearly the same, for a typing error; `None` if nothing comes near.
 pub fn nearest(typed: &str) -> Option<&'static str> {
     let typed = canonical(typed);
-    let words = OPTIONS.iter().flat_map(|option| option.aliases.iter().chain([&option.name]));
+    let words = all().flat_map(|option| option.aliases.iter().chain([&option.name]));
     let scored = words.map(|word| (strsim::jaro_winkler(&typed, word), *word));
     let best = scored.max_by(|(left, _), (right, _)| left.total_cmp(right))?;
     (best.0 >= NEAR_ENOUGH).then_some(best.1)
@@ -129,7 +129,7 @@ pub fn nearest(typed: &str) -> Option<&'static str> {
 
 /// The names of all options, without aliases, in the order of the help.
 pub fn option_names() -> impl Iterator<Item = &'static str> {
-    OPTIONS.iter().map(|option| option.name)
+    all().map(|option| option.name)
 }
 
 /// A name as it is looked up: in lower case, without `-` and `_`.
@@ -149,12 +149,12 @@ const NEAR_ENOUGH: f64 = 0.8;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{OPTIONS, Preset, Section, ValueKind, canonical, find, nearest, option_names};
+    use super::{Preset, Section, ValueKind, all, canonical, find, nearest, option_names};
 
     #[test]
     fn names_are_unique_and_canonical() {
         let mut seen = BTreeSet::new();
-        for option in OPTIONS {
+        for option in all() {
             for name in option.aliases.iter().chain([&option.name]) {
                 assert_eq!(canonical(name), **name);
                 assert!(seen.insert(*name), "`{name}` is declared twice");
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_preset_is_a_value_of_its_option() {
-        for option in OPTIONS {
+        for option in all() {
             if let Preset::Value(text) = option.preset {
                 assert!(option.value.read(text.as_ref(), "/".as_ref()).is_ok(), "{}={text}", option.name);
             }
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn every_option_has_a_text_and_sections_are_not_scattered() {
         let mut order = Section::ALL.iter().peekable();
-        for option in OPTIONS {
+        for option in all() {
             assert!(option.help.len() > 10 && !option.help.ends_with('.'), "{}", option.name);
             assert!(!option.value_name.is_empty(), "{}", option.name);
             while order.peek().is_some_and(|section| **section != option.section) {
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn lists_are_what_can_be_repeated() {
         let repeatable: Vec<_> =
-            OPTIONS.iter().filter(|option| option.repeatable()).map(|option| option.name).collect();
+            all().filter(|option| option.repeatable()).map(|option| option.name).collect();
         assert_eq!(repeatable, ["pythonpath", "static"]);
         assert_eq!(find("socket").unwrap().value, ValueKind::Path);
     }

@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fcgi_proto::server;
 use fcgi_proto::{Limits, ServerValues};
@@ -129,28 +128,17 @@ impl Plan<'_> {
         Settings {
             protocol: server::Settings {
                 limits: Limits {
-                    max_params_bytes: config.max_params,
-                    max_active_requests: if threads > 1 { MAX_ACTIVE } else { 1 },
-                    max_skipped_bytes: MAX_SKIPPED,
+                    max_params_bytes: config.limits.max_params,
+                    max_params_pairs: config.limits.max_pairs,
+                    max_active_requests: if threads > 1 { config.limits.max_active } else { 1 },
+                    max_skipped_bytes: config.limits.max_drain,
                     ..Limits::default()
                 },
                 values: ServerValues { max_conns: all, max_reqs: all },
                 ..server::Settings::default()
             },
-            request_buffer: config.request_buffer,
-            max_body: config.max_body,
-            header_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(60),
-            write_timeout: Duration::from_secs(60),
-            idle_timeout: config.idle_timeout,
-            linger_timeout: Duration::from_secs(2),
+            limits: config.limits,
             feeding: Feeding::Pull,
         }
     }
 }
-
-/// Bytes of a body that the application has not read, skipped to get at the next request on the connection.
-const MAX_SKIPPED: usize = 1024 * 1024 * 1024;
-
-/// Requests at once on one connection of a worker with several threads.
-const MAX_ACTIVE: usize = 16;

@@ -91,7 +91,7 @@ fn check(request: &Request, settings: &Settings) -> Option<Refusal> {
             title: "Bad Request",
             text: "The length of the request body makes no sense.".to_owned(),
         }),
-        ContentLength::Known(length) if settings.max_body.is_some_and(|limit| length > limit) => {
+        ContentLength::Known(length) if settings.limits.max_body.is_some_and(|limit| length > limit) => {
             Some(too_large())
         }
         _ => None,
@@ -123,7 +123,7 @@ fn is_ready(request: &Request, settings: &Settings) -> bool {
     }
     match request.announced_length() {
         ContentLength::Known(length) => {
-            request.body().received() >= length.min(settings.request_buffer as u64)
+            request.body().received() >= length.min(settings.limits.request_buffer as u64)
         }
         _ => false,
     }
@@ -141,7 +141,7 @@ fn add_to_body(input: &mut Input, key: RequestKey, mut data: Bytes, settings: &S
         data.truncate(usize::try_from(length.saturating_sub(received)).unwrap_or(usize::MAX));
     }
     let total = received + data.len() as u64;
-    if !active.given && settings.max_body.is_some_and(|limit| total > limit) {
+    if !active.given && settings.limits.max_body.is_some_and(|limit| total > limit) {
         refuse(input, &request, too_large());
     } else if let Err(error) = request.body().push(data) {
         tracing::error!(%error, "a request body cannot be kept in a temporary file");

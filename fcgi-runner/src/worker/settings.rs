@@ -2,10 +2,10 @@
 
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use fcgi_proto::server;
 
+use crate::config::Limits;
 use crate::os::poller::{Poller, Token};
 use crate::os::wake::Wake;
 
@@ -13,20 +13,7 @@ use crate::os::wake::Wake;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub protocol: server::Settings,
-    /// Body bytes that must have arrived before the application is started.
-    pub request_buffer: usize,
-    /// Largest body accepted, in bytes.
-    pub max_body: Option<u64>,
-    /// A new connection has to show a whole head of a request within this time, in all.
-    pub header_timeout: Duration,
-    /// Longest silence of the web server within a request body.
-    pub read_timeout: Duration,
-    /// Longest time in which the web server reads nothing of an answer.
-    pub write_timeout: Duration,
-    /// Longest life of an idle kept connection.
-    pub idle_timeout: Duration,
-    /// How long the web server has to close a connection whose last answer was sent.
-    pub linger_timeout: Duration,
+    pub limits: Limits,
     pub feeding: Feeding,
 }
 

@@ -67,7 +67,7 @@ impl Connection {
         let result = loop {
             let (read, mut found) = (pulls && !self.input().eof, Ok(socket::Readiness::default()));
             blocker.block(&mut || {
-                found = socket::wait(self.fd.as_fd(), read, true, self.settings.write_timeout);
+                found = socket::wait(self.fd.as_fd(), read, true, self.settings.limits.write_timeout);
             });
             match found {
                 Ok(found) if found.timed_out() => {
@@ -209,7 +209,9 @@ impl Link for Connection {
             return;
         }
         let mut found = Ok(socket::Readiness::default());
-        blocker.block(&mut || found = socket::wait(self.fd.as_fd(), true, false, self.settings.read_timeout));
+        blocker.block(&mut || {
+            found = socket::wait(self.fd.as_fd(), true, false, self.settings.limits.read_timeout);
+        });
         if request.is_ended() {
             // What arrives now belongs to the next request, and the loop reads it.
             return;

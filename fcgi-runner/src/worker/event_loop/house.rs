@@ -1,7 +1,7 @@
 //! What a loop does between its events: listening or not, leaving, ending what has waited for too long.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::connection::{Connection, Passing, Phase};
 use super::super::intake::Work;
@@ -105,10 +105,10 @@ impl EventLoop<'_> {
             let connection = self.connections[index].connection.clone();
             let settings = connection.settings();
             let limit = match connection.phase() {
-                Phase::Idle { served_any: true } => settings.idle_timeout,
-                Phase::Idle { served_any: false } => settings.header_timeout,
-                Phase::Arriving => settings.read_timeout,
-                Phase::Lingering => settings.linger_timeout,
+                Phase::Idle { served_any: true } => settings.limits.idle_timeout,
+                Phase::Idle { served_any: false } => settings.limits.header_timeout,
+                Phase::Arriving => settings.limits.read_timeout,
+                Phase::Lingering => LINGER,
                 Phase::Running | Phase::Passed => continue,
             };
             if connection.quiet_for(now) < limit {
@@ -120,3 +120,6 @@ impl EventLoop<'_> {
         }
     }
 }
+
+/// Longest silence of a web server that was told that nothing more comes.
+const LINGER: Duration = Duration::from_secs(2);
