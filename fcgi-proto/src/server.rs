@@ -7,6 +7,7 @@
 
 mod event;
 mod input;
+mod leftovers;
 mod request;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use crate::values::ServerValues;
 pub use crate::table::RequestKey;
 pub use event::{Disposition, Event, ProtocolWarning, Rejection};
 
+use leftovers::Leftovers;
 use request::{Request, Stage};
 
 /// How a connection behaves.
@@ -129,6 +131,7 @@ pub struct Connection {
     settings: Settings,
     decoder: RecordDecoder,
     requests: Table<Request>,
+    leftovers: Leftovers,
     events: VecDeque<Event>,
     outbox: Outbox,
     fate: Fate,
@@ -163,6 +166,7 @@ impl Connection {
             settings,
             decoder: RecordDecoder::new(),
             requests: Table::new(),
+            leftovers: Leftovers::default(),
             events: VecDeque::new(),
             outbox: Outbox::default(),
             fate: Fate::default(),
@@ -260,11 +264,11 @@ impl Connection {
         let request = self.requests.remove(key)?;
         self.fate.closing |= request.closes_connection();
         let close = self.should_close();
-        Ok(match request.open.is_empty() {
-            true if close => Disposition::Close,
-            true => Disposition::Keep,
-            false => Disposition::Drain { close },
-        })
+        if !request.open.is_empty() {
+            self.leftovers.add(key.id(), request.open);
+            return Ok(Disposition::Drain { close });
+        }
+        Ok(if close { Disposition::Close } else { Disposition::Keep })
     }
 
     /// Takes the next event. Events of a request that has ended meanwhile are left out.
@@ -299,6 +303,12 @@ impl Connection {
     /// is idle can be closed without harm to anybody.
     pub fn is_idle(&self) -> bool {
         self.requests.is_empty() && !self.is_mid_record()
+    }
+
+    /// Whether requests have ended whose input is still on its way: it is skipped, and a web server that
+    /// never finishes sending it should not be waited for without end.
+    pub fn is_draining(&self) -> bool {
+        !self.leftovers.is_empty()
     }
 
     /// Whether the last input ended inside a record.

@@ -97,6 +97,7 @@ impl Connection {
         if self.requests.contains_id(id) {
             return Err(ProtocolError::AlreadyActive { id });
         }
+        self.leftovers.forget(id);
         let begin = BeginRequest::from_bytes(body);
         let active = self.requests.len();
         let limit = self.settings.limits.max_active_requests.max(1);
@@ -122,7 +123,10 @@ impl Connection {
     }
 
     fn take_abort(&mut self, id: RequestId, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
-        let Some((key, request)) = self.requests.find(id) else { return self.skip(frame) };
+        let Some((key, request)) = self.requests.find(id) else {
+            self.leftovers.forget(id);
+            return self.skip(frame);
+        };
         match request.stage {
             Stage::Head => {
                 self.fate.closing |= request.closes_connection();
@@ -141,7 +145,9 @@ impl Connection {
 
     fn take_params(&mut self, id: RequestId, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
         let limits = &self.settings.limits;
-        let Some((key, request)) = self.requests.find(id) else { return self.skip(frame) };
+        let Some((key, request)) = self.requests.find(id) else {
+            return self.take_leftover(id, OpenStreams::PARAMS, frame);
+        };
         if !request.open.contains(OpenStreams::PARAMS) {
             return self.take_after_end(id, RecordType::PARAMS, frame);
         }
@@ -213,7 +219,9 @@ impl Connection {
         frame: &mut Frame<'_>,
     ) -> Result<(), ProtocolError> {
         let limit = self.settings.limits.max_early_bytes;
-        let Some((key, request)) = self.requests.find(id) else { return self.skip(frame) };
+        let Some((key, request)) = self.requests.find(id) else {
+            return self.take_leftover(id, stream, frame);
+        };
         if !request.open.contains(stream) {
             return self.take_after_end(id, frame.header.record_type, frame);
         }
@@ -236,6 +244,19 @@ impl Connection {
             (false, true) => Event::DataEnd { key },
         });
         Ok(())
+    }
+
+    /// Takes a record of a stream whose request is not active.
+    fn take_leftover(
+        &mut self,
+        id: RequestId,
+        stream: OpenStreams,
+        frame: &mut Frame<'_>,
+    ) -> Result<(), ProtocolError> {
+        if frame.header.content_length == 0 {
+            self.leftovers.close(id, stream);
+        }
+        self.skip(frame)
     }
 
     /// Takes a record of a stream that has ended, or that the request never had.

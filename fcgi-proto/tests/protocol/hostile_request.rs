@@ -286,3 +286,25 @@ fn padded_page(id: u16) -> Vec<u8> {
     page.push(0);
     page
 }
+
+#[test]
+fn what_is_left_of_an_unread_body_is_waited_for_until_its_end_or_a_new_request() {
+    let endings: [&[Vec<u8>]; 4] = [
+        &[record(STDIN, 1, b"stale"), record(STDIN, 1, b"")],
+        &[record(2, 1, b"")],
+        &[begin(1, 1, 1)],
+        &[begin(1, 9, 1)],
+    ];
+    for ending in endings {
+        let mut connection = fresh();
+        feed(&mut connection, &[begin(1, 1, 1), params(1, b"\x01\x01Ab")].concat()).unwrap();
+        let (keys, _) = keys(&mut connection);
+        assert!(!connection.is_draining());
+        connection.end_request(keys[0], 0).unwrap();
+        assert!(connection.is_draining() && connection.is_idle());
+        feed(&mut connection, &[record(STDIN, 2, b""), record(PARAMS, 1, b"")].concat()).unwrap();
+        assert!(connection.is_draining(), "that was not the end of this body");
+        feed(&mut connection, &ending.concat()).unwrap();
+        assert!(!connection.is_draining(), "{ending:?}");
+    }
+}
