@@ -120,9 +120,6 @@ pub fn install_worker_handlers(alone: bool) -> io::Result<WorkerSignals> {
     for stream in [&finish, &quit, &finish_writer, &quit_writer] {
         stream.set_nonblocking(true)?;
     }
-    let (ignored, ignored_writer) = UnixStream::pair()?;
-    ignored_writer.set_nonblocking(true)?;
-    drop(ignored);
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1] {
         forget_handler(signal)?;
     }
@@ -133,8 +130,10 @@ pub fn install_worker_handlers(alone: bool) -> io::Result<WorkerSignals> {
     }
     registered.push(signal_hook::low_level::pipe::register(SIGQUIT, quit_writer)?);
     if !alone {
+        // A handler that does nothing, and not "ignore", which the children of the application would inherit.
+        let ignored = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGHUP, SIGUSR1] {
-            registered.push(signal_hook::low_level::pipe::register(signal, ignored_writer.try_clone()?)?);
+            registered.push(signal_hook::flag::register(signal, ignored.clone())?);
         }
     }
     install_again(&[SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1])?;

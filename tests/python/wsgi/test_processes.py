@@ -58,6 +58,22 @@ def test_handlers_of_the_application_run_while_nothing_is_asked(server):
     assert set(server.marks("signals")) == {f"{int(signal.SIGWINCH)}:True"}
 
 
+def test_sigpipe_is_never_raised(server):
+    """The application has asked for its default action, which would end the worker."""
+    workers = server.workers()
+    with server.connect() as connection:
+        connection.ask("/endless")
+        connection.record()
+    with server.connect() as connection:
+        connection.send(connection.request("/pid", body=b"y" * 100)[:-50])
+    # What a terminal sends to the whole group is for the master alone.
+    for pid in workers:
+        os.kill(pid, signal.SIGINT)
+    for _ in range(4):
+        assert int(server.ask("/pid").body) in workers
+    assert server.workers() == workers
+
+
 def test_threads_run_while_the_worker_waits(server):
     with server.gate() as gate:
         assert server.ask(f"/background/{gate.token}").ended

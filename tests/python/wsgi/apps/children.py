@@ -78,6 +78,18 @@ def note_signal(number, frame):
 
 # Importing is done by the main thread, so this is allowed in every process model.
 signal.signal(signal.SIGWINCH, note_signal)
+# As scripts have it whose output goes to `head`.
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+# Signals that are the server's business, taken by an application all the same.
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+    signal.signal(number, note_signal)
+
+
+@application.valid
+def endless(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    while True:
+        yield b"x" * 100_000
 
 
 @application.valid
