@@ -81,8 +81,8 @@ impl ErrorStream {
 
 /// Sends text about a request to both logs.
 pub(super) fn send(request: &Request, text: &str, blocker: &dyn Blocker) {
-    // Nobody can be told that standard error is closed.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    // Standard error may be a pipe that is full. Nobody can be told that it is closed.
+    blocker.block(&mut || drop(std::io::stderr().write_all(text.as_bytes())));
     let for_peer: Vec<u8> = text.bytes().filter(|byte| *byte != 0).collect();
     request.stderr(&for_peer, blocker);
 }

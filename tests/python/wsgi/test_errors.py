@@ -66,6 +66,10 @@ def test_a_line_longer_than_a_record(server):
     assert server.ask("/long").stderr == b"x" * 200_000 + b"\n"
 
 
+def test_other_threads_run_while_the_log_takes_no_more(server):
+    assert server.ask("/full_pipe").body == b"[200001]"
+
+
 def test_what_is_printed_is_in_the_logs_and_never_on_the_connection(server):
     token = server.token()
     answer = server.ask(f"/prints/{token}")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 
 from routes import Routes, answer, pass_gate, words
 
@@ -94,6 +95,27 @@ def prints(environ, start_response):
     sys.stdout.write(f"unflushed {token}")
     sys.stdout.flush()
     return answer(start_response, "done")
+
+
+@application.plain
+def full_pipe(environ, start_response):
+    """Standard error is a pipe whose reader is a thread of this very process."""
+    reading, writing = os.pipe()
+    saved = os.dup(2)
+    os.dup2(writing, 2)
+    os.close(writing)
+    found = []
+
+    def read():
+        with open(reading, "rb") as pipe:
+            found.append(len(pipe.read()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    environ["wsgi.errors"].write("x" * 200_000 + "\n")
+    os.dup2(saved, 2)
+    reader.join()
+    return answer(start_response, str(found))
 
 
 @application.plain
