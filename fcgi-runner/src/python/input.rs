@@ -87,6 +87,24 @@ impl Input {
         true
     }
 
+    fn writable(&self) -> bool {
+        false
+    }
+
+    fn seekable(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        false
+    }
+
+    fn flush(&self) {}
+
+    /// Does nothing: the stream is the server's to close. Readers of the `io` module that are laid over it call this.
+    fn close(&self) {}
+
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
         slf
     }

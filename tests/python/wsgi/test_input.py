@@ -1,8 +1,10 @@
 """`wsgi.input`: PEP 3333 "Input and Error Streams"."""
 
 import hashlib
+import io
 import json
 import random
+import tarfile
 import threading
 
 import pytest
@@ -60,6 +62,22 @@ def test_the_end_is_the_end_for_every_method(server):
 
 def test_the_validator_finds_nothing(server):
     assert json.loads(server.ask("/checked", body=LINES).body) == ["aaa", "a\n", "bbbb\n", "\n", "cc\xff\x00", ""]
+
+
+@pytest.mark.parametrize("name", ["text", "buffered", "text_over_buffered"])
+def test_readers_of_the_standard_library_can_be_laid_over_it(server, name):
+    found = json.loads(server.ask(f"/layered/{name}", body="first\nsecönd\nthird".encode()).body)
+    assert found == ["first\n", "se", "cönd\n", "third"]
+
+
+def test_an_archive_is_unpacked_while_it_arrives(server):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, size in (("a", 10), ("b", 300_000)):
+            member = tarfile.TarInfo(name)
+            member.size = size
+            archive.addfile(member, io.BytesIO(random.Random(size).randbytes(size)))
+    assert json.loads(server.ask("/unpacked", body=packed.getvalue()).body) == {"a": 10, "b": 300_000}
 
 
 def test_wrong_arguments_are_refused_and_nothing_is_lost(server):

@@ -1,8 +1,10 @@
 """Reads request bodies in every way that a file can be read."""
 
 import hashlib
+import io
 import json
 import os
+import tarfile
 import threading
 
 from reading import perform, text
@@ -119,6 +121,27 @@ def kept(environ, start_response):
     thread.start()
     thread.join()
     return answer_json(start_response, [len(found), environ["wsgi.input"].read().decode(), os.getpid()])
+
+
+@application.plain
+def layered(environ, start_response):
+    """Readers of the standard library laid over the stream; `/layered/NAME`."""
+    stream = environ["wsgi.input"]
+    with {
+        "text": lambda: io.TextIOWrapper(stream, "utf-8"),
+        "buffered": lambda: io.BufferedReader(stream),
+        "text_over_buffered": lambda: io.TextIOWrapper(io.BufferedReader(stream), "utf-8"),
+    }[words(environ)[0]]() as reader:
+        found = [reader.readline(), reader.read(2), *reader]
+    return answer_json(start_response, [part if isinstance(part, str) else part.decode() for part in found])
+
+
+@application.plain
+def unpacked(environ, start_response):
+    """An archive that is unpacked while it arrives."""
+    with tarfile.open(fileobj=environ["wsgi.input"], mode="r|gz") as archive:
+        sizes = {member.name: len(archive.extractfile(member).read()) for member in archive}
+    return answer_json(start_response, sizes)
 
 
 @application.plain
