@@ -112,11 +112,13 @@ impl<'py> Call<'py> {
             let chunk = chunk?;
             let data = body_bytes(&chunk)?;
             let mut answer = self.response.get().answer()?;
+            let was_complete = answer.is_complete();
             if !data.as_bytes().is_empty() {
                 answer.write(data.as_bytes(), &blocker).map_err(to_python)?;
             }
-            // The rest would be thrown away: asking for it costs the application's time, or never ends.
-            if answer.discards_body() || answer.is_complete() {
+            // The rest would be thrown away: asking for it costs the application's time, or never ends. A body that has just
+            // become complete is asked once more, for what its generator does behind the last `yield`.
+            if answer.discards_body() || was_complete || answer.was_cut_short() {
                 break;
             }
         }

@@ -6,7 +6,7 @@ from wsgi.client import STDOUT, Answer
 
 APP = "bodies"
 WHOLE = ["list", "one", "tuple", "one_tuple", "empties", "generator", "one_generator", "iterator", "indexed"]
-WHOLE += ["listlike", "one_listlike", "own_list", "map"]
+WHOLE += ["listlike", "one_listlike", "own_list", "map", "file"]
 WRONG = ["str", "bytes", "none", "int", "true", "object", "strs", "str_generator", "bytearrays", "memoryviews"]
 WRONG += ["ints", "nones", "dict", "second_str"]
 
@@ -25,6 +25,32 @@ def test_any_iterable_of_bytes(server, form):
 @pytest.mark.parametrize("form", ["empty_list", "one_empty", "empty_generator"])
 def test_no_body_at_all(server, form):
     whole(server.ask(f"/form/{form}"), b"")
+
+
+def test_a_generator_that_only_starts(server):
+    whole(server.ask("/starts_and_yields_nothing"), b"", "202 Nothing")
+
+
+def test_a_body_that_is_the_body_of_the_request(server):
+    body = b"line\n" * 50_000 + b"end"
+    whole(server.ask("/its_own_body", body=body), body)
+
+
+def test_nothing_of_an_iterable_is_used_but_iter_and_close(server):
+    """It may be anything: middleware hands on what it does not know."""
+    token = server.token()
+    whole(server.ask(f"/touchy/{token}"), b"one two")
+    server.wait_for_marks(token, "close")
+
+
+def test_an_iterable_whose_iter_fails(server):
+    answer = server.ask("/no_iterator")
+    assert (answer.status, answer.ended) == ("500 Internal Server Error", True)
+    assert b"LookupError: in iter" in answer.stderr
+
+
+def test_writing_while_the_body_is_iterated_over(server):
+    whole(server.ask("/writes_while_iterated"), b"one two three")
 
 
 @pytest.mark.parametrize(("form", "length"), [("one", "7"), ("one_tuple", "7"), ("one_empty", "0")])
@@ -116,9 +142,19 @@ def test_a_body_that_is_not_wanted_is_not_asked_for(server, code, method):
 
 
 def test_iteration_stops_when_content_length_is_reached(server):
+    """One more is asked for when it is met exactly, so that a generator comes to its end."""
+    for length in (2, 3):
+        token = server.token()
+        whole(server.ask(f"/endless_length/{token}/{length}"), b"x" * length)
+        server.wait_for_marks(token, "0", "1", "closed")
+    assert "more body than its Content-Length" in server.errors()
+
+
+def test_what_a_generator_does_behind_its_last_yield_is_done(server):
+    """Announced or not: a middleware that takes the time does it there."""
     token = server.token()
-    whole(server.ask(f"/endless_length/{token}"), b"xxx")
-    server.wait_for_marks(token, "0", "1", "closed")
+    whole(server.ask(f"/goes_on/{token}/7"), b"one two")
+    server.wait_for_marks(token, "behind")
 
 
 def test_each_chunk_is_on_its_way_before_the_next_is_asked_for(server):

@@ -1,5 +1,6 @@
 """Gives bodies in every form that there is."""
 
+import io
 import itertools
 import os
 
@@ -53,6 +54,24 @@ class ListOfItsOwn(list):
         return iter(PAIR)
 
 
+class Touchy:
+    """Has every attribute, and notes those that anybody asks for."""
+
+    def __init__(self, note):
+        object.__setattr__(self, "note", note)
+
+    def __getattribute__(self, name):
+        object.__getattribute__(self, "note")(name)
+        return lambda *_: None
+
+    def __len__(self):
+        object.__getattribute__(self, "note")("__len__")
+        return 1
+
+    def __iter__(self):
+        return iter(PAIR)
+
+
 FORMS = {
     "list": lambda: list(PAIR),
     "one": lambda: [b"".join(PAIR)],
@@ -67,6 +86,7 @@ FORMS = {
     "one_listlike": lambda: Listlike([b"one two"]),
     "own_list": lambda: ListOfItsOwn([b"not this"]),
     "map": lambda: map(bytes, PAIR),
+    "file": lambda: io.BytesIO(b"one two"),
     "empty_list": list,
     "one_empty": lambda: [b""],
     "empty_generator": lambda: iter([]),
@@ -91,6 +111,57 @@ FORMS = {
 def form(environ, start_response):
     start_response("200 OK", PLAIN)
     return FORMS[words(environ)[0]]()
+
+
+@application.plain
+def touchy(environ, start_response):
+    start_response("200 OK", PLAIN)
+    token = words(environ)[0]
+    return Touchy(lambda name: mark(token, name))
+
+
+@application.plain
+def no_iterator(environ, start_response):
+    """`iter()` itself fails."""
+
+    class Body:
+        def __iter__(self):
+            raise LookupError("in iter")
+
+    start_response("200 OK", PLAIN)
+    return Body()
+
+
+@application.plain
+def its_own_body(environ, start_response):
+    """The request's body is the answer's, line by line."""
+    start_response("200 OK", PLAIN)
+    return environ["wsgi.input"]
+
+
+@application.plain
+def starts_and_yields_nothing(environ, start_response):
+    start_response("202 Nothing", PLAIN)
+    if False:
+        yield b""
+
+
+@application.plain
+def writes_while_iterated(environ, start_response):
+    write = start_response("200 OK", PLAIN)
+    yield b"one "
+    write(b"two ")
+    yield b"three"
+
+
+@application.plain
+def goes_on(environ, start_response):
+    """Does something behind its last `yield`, as a middleware that takes the time: `/goes_on/TOKEN/ANNOUNCED`."""
+    token, announced = words(environ)
+    start_response("200 OK", [*PLAIN, ("Content-Length", announced)])
+    yield b"one "
+    yield b"two"
+    mark(token, "behind")
 
 
 @application.plain
@@ -137,9 +208,9 @@ def endless(environ, start_response):
 
 @application.plain
 def endless_length(environ, start_response):
-    """The same with an announced length of three."""
-    token = words(environ)[0]
-    start_response("200 OK", [*PLAIN, ("Content-Length", "3")])
+    """The same with an announced length: `/endless_length/TOKEN/LENGTH`."""
+    token, announced = words(environ)
+    start_response("200 OK", [*PLAIN, ("Content-Length", announced)])
     try:
         for number in itertools.count():
             mark(token, number)
