@@ -75,7 +75,10 @@ impl Answer {
         for (name, value) in headers {
             head::write_header(&mut lines, name, value)?;
             if name.eq_ignore_ascii_case(b"content-length") {
-                declared = Some(head::parse_content_length(value)?);
+                let length = head::parse_content_length(value)?;
+                if let Some(first) = declared.replace(length).filter(|first| *first != length) {
+                    return Err(HeadError::ContentLengths(first, length));
+                }
             }
             handed_over |= HAND_OVER.iter().any(|known| name.eq_ignore_ascii_case(known));
         }

@@ -30,6 +30,9 @@ pub enum HeadError {
     /// The value of `Content-Length` is not a number that fits into `i64`.
     #[error("`{0}` is no length for `Content-Length`")]
     ContentLength(String),
+    /// `Content-Length` was given twice with different values, so that nobody knows where the body ends.
+    #[error("`Content-Length` is given twice, as `{0}` and as `{1}`")]
+    ContentLengths(u64, u64),
     /// `Status` was given as a header.
     #[error("`Status` cannot be a header, the status is the first argument of `start_response`")]
     StatusHeader,

@@ -114,6 +114,12 @@ def test_a_content_length_that_is_no_number_is_refused(server, value):
     refused(ask(server, "200 OK", [header("Content-Length", value)]), "ValueError")
 
 
+def test_two_content_lengths_that_differ_are_refused(server):
+    """Whoever reads the answer would have to guess where it ends."""
+    refused(ask(server, "200 OK", [header("Content-Length", "4"), header("content-length", "6")]), "ValueError")
+    assert ask(server, "200 OK", [header("Content-Length", "4")] * 2).body == b"body"
+
+
 @pytest.mark.parametrize("status", [200, None, {"bytes": "200 OK"}, {"tuple": ["200 OK"]}, ["200 OK"]])
 def test_a_status_that_is_no_str_is_refused(server, status):
     refused(ask(server, status, [PLAIN]), "TypeError")
