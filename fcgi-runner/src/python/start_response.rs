@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
@@ -41,7 +41,7 @@ impl StartResponse {
 
 #[pymethods]
 impl StartResponse {
-    #[pyo3(signature = (status, headers, exc_info = None, /))]
+    #[pyo3(signature = (status, headers, /, exc_info = None))]
     fn __call__(
         slf: &Bound<'_, Self>,
         status: &Bound<'_, PyAny>,
@@ -101,12 +101,15 @@ pub(super) fn body_bytes<'a, 'py>(data: &'a Bound<'py, PyAny>) -> PyResult<&'a B
     })
 }
 
-/// The exception that `exc_info` carries, to be raised once more.
+/// The exception that `exc_info` carries, to be raised once more with the traceback that stands there.
 fn reraised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
-    let value = match exc_info.cast::<PyTuple>() {
-        Ok(triple) => triple.get_item(1)?,
-        Err(_) => exc_info.clone(),
+    let Ok(triple) = exc_info.cast::<PyTuple>() else {
+        return Ok(PyErr::from_value(exc_info.clone()));
     };
+    let (value, traceback) = (triple.get_item(1)?, triple.get_item(2)?);
+    if value.is_instance_of::<PyBaseException>() && !traceback.is_none() {
+        value.call_method1("with_traceback", (traceback,))?;
+    }
     Ok(PyErr::from_value(value))
 }
 

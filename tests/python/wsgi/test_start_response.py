@@ -54,6 +54,23 @@ def test_exc_info_after_output_that_nobody_catches_cuts_the_answer(server, path)
     assert answer.body in (b"sent", b"written")
 
 
+def test_the_traceback_of_exc_info_is_raised_with_it(server):
+    ok(server.ask("/reraised_traceback"), b"sent reraised_traceback an_error")
+
+
+def test_exc_info_that_is_none_is_an_error_of_the_application(server):
+    ok(server.ask("/odd_exc_info"), b"sent TypeError IndexError TypeError TypeError LookupError")
+
+
+def test_exc_info_may_be_named(server):
+    """PEP 3333 wants it positional; the servers that people come from take both."""
+    ok(server.ask("/by_keyword"), b"replaced", "503 Replaced")
+
+
+def test_what_is_refused_is_refused_when_it_is_said(server):
+    ok(server.ask("/refused_at_once"), b"ValueError ValueError ValueError ValueError TypeError")
+
+
 def test_a_replacement_that_is_refused_changes_nothing(server):
     ok(server.ask("/bad_replacement"), b"ValueError", "200 Old")
 

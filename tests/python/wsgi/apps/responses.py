@@ -1,6 +1,7 @@
 """Calls `start_response` in every order, right and wrong."""
 
 import sys
+from traceback import walk_tb
 
 from routes import Routes, answer, pass_gate, words
 
@@ -93,6 +94,49 @@ def bad_replacement(environ, start_response):
     start_response("200 Old", PLAIN)
     error = raised(start_response, "503 Replaced", [("Bad\n", "")], an_error())
     return [error.encode()]
+
+
+@application.plain
+def by_keyword(environ, start_response):
+    """As `wsgiref` and others name it."""
+    start_response("200 OK", PLAIN)
+    start_response("503 Replaced", PLAIN, exc_info=an_error())
+    return [b"replaced"]
+
+
+@application.plain
+def reraised_traceback(environ, start_response):
+    """Shows the functions in the traceback of what is raised again; the exception itself has lost them."""
+    kind, error, traceback = an_error()
+    error.__traceback__ = None
+    start_response("200 OK", PLAIN)(b"sent")
+    try:
+        start_response("503 Replaced", PLAIN, (kind, error, traceback))
+    except LookupError as found:
+        names = [frame.f_code.co_name for frame, _ in walk_tb(found.__traceback__)]
+        yield f" {' '.join(names)}".encode()
+
+
+@application.plain
+def odd_exc_info(environ, start_response):
+    """What is no exception cannot be raised."""
+    write = start_response("200 OK", PLAIN)
+    write(b"sent ")
+    odd = [(None, None, None), (), "x", 5, (LookupError, LookupError("a class"), None)]
+    return [" ".join(raised(start_response, "503 Replaced", PLAIN, value) for value in odd).encode()]
+
+
+@application.plain
+def refused_at_once(environ, start_response):
+    """What is wrong is said while the application can still do something about it."""
+    found = [
+        raised(start_response, "200 OK", [("X-A", "a\nb")]),
+        raised(start_response, "200 OK\n", PLAIN),
+        raised(start_response, "200 OK", [("Connection", "close")]),
+        raised(start_response, "200 OK", [("Content-Length", "x")]),
+        raised(start_response, b"200 OK", PLAIN),
+    ]
+    return answer(start_response, " ".join(found))
 
 
 @application.plain
