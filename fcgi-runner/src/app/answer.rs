@@ -18,11 +18,22 @@ pub type Part<'a> = &'a [u8];
 pub struct Answer {
     request: Arc<Request>,
     head: Option<Head>,
-    sent: bool,
+    stage: Stage,
     /// Body bytes handed in so far.
     written: u64,
     cut_short: bool,
     gone: bool,
+}
+
+/// How far an answer has come.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Stage {
+    /// Nothing has left.
+    Held,
+    /// Status and headers have left, and perhaps a part of the body.
+    Sent,
+    /// Nothing more will leave.
+    Over,
 }
 
 #[derive(Debug)]
@@ -43,6 +54,9 @@ pub enum AnswerError {
     /// The peer is gone.
     #[error(transparent)]
     Gone(#[from] LinkGone),
+    /// The answer was ended before.
+    #[error("the application goes on writing although its answer has ended")]
+    Over,
     /// The application gives a body without having said its status.
     #[error("the application gave a body before it called start_response")]
     NotStarted,
@@ -54,7 +68,7 @@ pub enum AnswerError {
 impl Answer {
     /// Begins with nothing said.
     pub fn new(request: Arc<Request>) -> Self {
-        Self { request, head: None, sent: false, written: 0, cut_short: false, gone: false }
+        Self { request, head: None, stage: Stage::Held, written: 0, cut_short: false, gone: false }
     }
 
     /// Takes status and headers; a second call replaces what was not sent yet.
@@ -112,15 +126,16 @@ impl Answer {
         blocker: &dyn Blocker,
     ) -> Result<(), AnswerError> {
         let total: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        let sent = self.is_sent();
         let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
-        if whole && !self.sent && head.declared.is_none() && head.body_allowed {
+        if whole && !sent && head.declared.is_none() && head.body_allowed {
             head.lines.extend_from_slice(format!("Content-Length: {total}\r\n").as_bytes());
             head.declared = Some(total);
         }
         let written = self.written + total;
         let may_be_short = !head.body_allowed || head.handed_over;
         if let Some(declared) = head.declared.filter(|declared| !may_be_short && written < *declared) {
-            if self.sent {
+            if sent {
                 self.send(parts, false, blocker)?;
             }
             return Err(AnswerError::TooShort { declared, written });
@@ -132,14 +147,14 @@ impl Answer {
     /// Answers with an error page if nothing was sent yet, and otherwise ends the request: as not whole, unless all that was
     /// announced has been sent.
     pub fn fail(&mut self, code: u16, page: &[u8], blocker: &dyn Blocker) {
-        if self.sent {
+        if self.is_sent() {
             let whole = self.discards_body() || self.is_complete();
             if !whole || self.send(&[], true, blocker).is_err() {
                 self.cut(blocker);
             }
             return;
         }
-        self.sent = true;
+        self.stage = Stage::Over;
         self.request.note_status(code);
         let head = page.windows(4).position(|window| window == b"\r\n\r\n").map_or(page.len(), |at| at + 4);
         let page = if self.request.is_head() { &page[..head] } else { page };
@@ -149,12 +164,13 @@ impl Answer {
 
     /// Ends the request so that the peer can see that the answer is not whole.
     pub fn cut(&mut self, blocker: &dyn Blocker) {
+        self.stage = Stage::Over;
         self.request.cut(blocker);
     }
 
     /// Whether status and headers have left.
     pub fn is_sent(&self) -> bool {
-        self.sent
+        self.stage > Stage::Held
     }
 
     /// Whether the application has said status and headers.
@@ -193,10 +209,13 @@ impl Answer {
     }
 
     fn send(&mut self, parts: &[Part<'_>], last: bool, blocker: &dyn Blocker) -> Result<(), AnswerError> {
+        if self.stage == Stage::Over {
+            return Err(AnswerError::Over);
+        }
         let mut room = self.room();
         let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
         let mut pieces: Vec<Part<'_>> = Vec::with_capacity(parts.len() + 1);
-        if !self.sent {
+        if self.stage == Stage::Held {
             head::end_head(&mut head.lines);
             self.request.note_status(head.code);
             pieces.push(&head.lines);
@@ -213,7 +232,7 @@ impl Answer {
             }
         }
         self.request.note_sent(taken);
-        self.sent = true;
+        self.stage = if last { Stage::Over } else { Stage::Sent };
         if pieces.is_empty() && !last {
             return Ok(());
         }
