@@ -1,12 +1,14 @@
 """Memory stays where it is, whatever goes through: PEP 3333 "Buffering and Streaming"."""
 
+import threading
+
 import pytest
 
 from wsgi import client
-from wsgi.server import memory
+from wsgi.server import forget_peak, memory
 
 APP = "loads"
-MEBIBYTE = 1 << 20
+MEBIBYTE, GIBIBYTE = 1 << 20, 1 << 30
 # What allocators and buffers may need beside the data: socket buffers, a record or two, a body up to the pause.
 ALLOWANCE = 12 * MEBIBYTE
 
@@ -31,47 +33,75 @@ def count_body(connection, expected):
         assert count <= expected
 
 
-@pytest.mark.parametrize("path", ["generated", "listed"])
-def test_a_large_answer_takes_no_memory(server, path):
+@pytest.mark.parametrize("path", ["generated", "listed", "written", "wrapped", "filed"])
+def test_one_gibibyte_out_takes_no_memory(server, path):
+    if path == "filed":
+        with open(server.folder / "zeros.data", "wb") as file:
+            file.truncate(GIBIBYTE)
     with server.connect() as connection:
         worker = pid(connection)
         connection.ask(f"/{path}/2")
         count_body(connection, 2 * MEBIBYTE)
-        _, before = memory(worker)
-        connection.ask(f"/{path}/256")
-        assert count_body(connection, 256 * MEBIBYTE) == 256 * MEBIBYTE
+        before = forget_peak(worker)
+        connection.ask(f"/{path}/1024")
+        assert count_body(connection, GIBIBYTE) == GIBIBYTE
         assert memory(worker)[1] - before < ALLOWANCE
 
 
 def test_one_gibibyte_in_one_piece_is_not_copied(server):
     with server.connect() as connection:
         worker = pid(connection)
-        _, before = memory(worker)
+        before = forget_peak(worker)
         connection.ask("/single/1024")
-        assert count_body(connection, 1 << 30) == 1 << 30
+        assert count_body(connection, GIBIBYTE) == GIBIBYTE
         # Zeros that were never written to take no memory either, unless somebody copies them.
         assert memory(worker)[1] - before < ALLOWANCE
         connection.ask("/single/0")
         assert count_body(connection, 0) == 0
 
 
-@pytest.mark.parametrize(("path", "mebibytes"), [("taken", 256), ("ignored", 12)])
-def test_a_large_body_takes_no_memory(server, path, mebibytes):
-    size, piece = mebibytes * MEBIBYTE, client.record(client.STDIN, b"y" * 65_528) * 64
+@pytest.mark.parametrize(
+    ("path", "mebibytes"), [("taken", 1024), ("taken_by_lines", 128), ("passed_back", 1024), ("ignored", 12)]
+)
+def test_one_gibibyte_in_takes_no_memory(server, path, mebibytes):
+    piece = client.record(client.STDIN, (b"y" * 4095 + b"\n") * 15) * 64
+    pieces = mebibytes * MEBIBYTE // (64 * 15 * 4096) + 1
+    length = pieces * 64 * 15 * 4096
     with server.connect() as connection:
         worker = pid(connection)
-        _, before = memory(worker)
-        pieces = size // (64 * 65_528)
-        length = str(pieces * 64 * 65_528)
-        params = client.usual_params(f"/{path}", {"CONTENT_LENGTH": length, "REQUEST_METHOD": "POST"})
+        before = forget_peak(worker)
+        params = client.usual_params(f"/{path}", {"CONTENT_LENGTH": str(length), "REQUEST_METHOD": "POST"})
+        connection.send(client.begin() + client.stream(client.PARAMS, client.encoded(params)))
+
+        def send():
+            for _ in range(pieces):
+                connection.send(piece)
+            connection.send(client.record(client.STDIN))
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        if path == "passed_back":
+            assert count_body(connection, length) == length
+        else:
+            assert connection.answer().body.decode() == (f"{worker}" if path == "ignored" else f"{length} {worker}")
+        sender.join()
+        assert memory(worker)[1] - before < ALLOWANCE
+        assert pid(connection) == worker
+
+
+def test_a_body_of_unknown_length_waits_in_a_file(server):
+    """It has to get its CONTENT_LENGTH before the application runs, so it is kept; but not in memory."""
+    piece, pieces = client.record(client.STDIN, b"y" * 65_528) * 64, 60
+    with server.connect() as connection:
+        worker = pid(connection)
+        before = forget_peak(worker)
+        params = client.usual_params("/taken", {"CONTENT_LENGTH": None, "REQUEST_METHOD": "POST"})
         connection.send(client.begin() + client.stream(client.PARAMS, client.encoded(params)))
         for _ in range(pieces):
             connection.send(piece)
         connection.send(client.record(client.STDIN))
-        answer = connection.answer()
-        assert answer.body.decode() == (f"{length} {worker}" if path == "taken" else str(worker))
+        assert connection.answer().body.decode() == f"{pieces * 64 * 65_528} {worker}"
         assert memory(worker)[1] - before < ALLOWANCE
-        assert pid(connection) == worker
 
 
 @pytest.mark.parametrize("path", ["small", "raises"])

@@ -27,6 +27,36 @@ def listed(environ, start_response):
 
 
 @application.plain
+def written(environ, start_response):
+    """The same by `write`."""
+    write = start_response("200 OK", BINARY)
+    for _ in range(int(words(environ)[0]) * 16):
+        write(BLOCK)
+    return []
+
+
+@application.plain
+def wrapped(environ, start_response):
+    """The same from an object that is read by blocks."""
+    left = [BLOCK] * (int(words(environ)[0]) * 16)
+
+    class Reader:
+        def read(self, size):
+            return left.pop() if left else b""
+
+    start_response("200 OK", BINARY)
+    return environ["wsgi.file_wrapper"](Reader(), len(BLOCK))
+
+
+@application.plain
+def filed(environ, start_response):
+    """The same from a file of zeros, which takes no room on the disk."""
+    size = int(words(environ)[0]) * MEBIBYTE
+    start_response("200 OK", [*BINARY, ("Content-Length", str(size))])
+    return environ["wsgi.file_wrapper"](open(os.path.join(os.environ["MARKS"], "zeros.data"), "rb"))
+
+
+@application.plain
 def single(environ, start_response):
     """One piece of so many mebibytes; zeros, whose memory the kernel gives out only when it is written to."""
     start_response("200 OK", BINARY)
@@ -40,6 +70,19 @@ def taken(environ, start_response):
     while data := environ["wsgi.input"].read(65536):
         count += len(data)
     return answer(start_response, f"{count} {os.getpid()}")
+
+
+@application.valid
+def taken_by_lines(environ, start_response):
+    """The same by lines."""
+    return answer(start_response, f"{sum(map(len, environ['wsgi.input']))} {os.getpid()}")
+
+
+@application.valid
+def passed_back(environ, start_response):
+    """Sends the body back while it arrives."""
+    start_response("200 OK", BINARY)
+    return iter(lambda: environ["wsgi.input"].read(65536), b"")
 
 
 @application.valid
