@@ -51,11 +51,13 @@ impl FileWrapper {
 pub(super) fn regular_file(wrapper: &Bound<'_, FileWrapper>) -> Option<(RawFd, u64)> {
     let filelike = wrapper.get().filelike.bind(wrapper.py());
     let io = wrapper.py().import("io").ok()?;
-    // Other objects may have a descriptor and still read something else from it (compressed, text).
-    let plain = ["BufferedReader", "FileIO", "BufferedRandom"]
-        .iter()
-        .any(|name| io.getattr(*name).is_ok_and(|class| filelike.get_type().is(&class)));
-    if !plain {
+    let is = |object: &Bound<'_, PyAny>, name: &str| {
+        io.getattr(name).is_ok_and(|class| object.get_type().is(&class))
+    };
+    // Other objects may have a descriptor and still read something else from it (compressed, text), also below a buffer.
+    let buffered = is(filelike, "BufferedReader") || is(filelike, "BufferedRandom");
+    let raw = if buffered { filelike.getattr("raw").ok()? } else { filelike.clone() };
+    if !is(&raw, "FileIO") {
         return None;
     }
     let fd: RawFd = filelike.call_method0("fileno").ok()?.extract().ok()?;

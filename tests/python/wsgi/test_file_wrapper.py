@@ -103,8 +103,13 @@ def test_what_is_read_counts_and_not_the_descriptor(server, file, path, body):
     whole(server.ask(f"/{path}/{file}"), body)
 
 
-def test_a_packed_file_is_unpacked(server):
-    whole(server.ask(f"/unzipped/{put(server, gzip.compress(CONTENT))}"), CONTENT)
+@pytest.mark.parametrize("path", ["unzipped", "unzipped_buffered"])
+def test_a_packed_file_is_unpacked(server, path):
+    whole(server.ask(f"/{path}/{put(server, gzip.compress(CONTENT))}"), CONTENT)
+
+
+def test_a_wrapper_alone_sends_nothing(server, file):
+    whole(server.ask(f"/not_returned/{file}"), b"from elsewhere")
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,22 @@ def unzipped(environ, start_response):
 
 
 @application.plain
+def unzipped_buffered(environ, start_response):
+    """The same with a buffer around it, as the documentation of `gzip` recommends."""
+    start_response("200 OK", PLAIN)
+    return environ["wsgi.file_wrapper"](io.BufferedReader(gzip.open(opened(environ))))
+
+
+@application.plain
+def not_returned(environ, start_response):
+    """A wrapper that is made and not used, as by a cache that has the body already."""
+    with opened(environ) as found:
+        environ["wsgi.file_wrapper"](found)
+        start_response("200 OK", PLAIN)
+        return [b"from elsewhere"]
+
+
+@application.plain
 def text(environ, start_response):
     start_response("200 OK", PLAIN)
     return environ["wsgi.file_wrapper"](io.TextIOWrapper(opened(environ), encoding="latin-1"))
