@@ -187,6 +187,21 @@ def test_an_absurd_content_length_is_refused(server, value):
 
 
 @pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, "http://example.org/url?a=%20b"),
+        ({"HTTPS": "on", "SERVER_PORT": "443"}, "https://example.org/url?a=%20b"),
+        ({"HTTP_HOST": "example.org:8080", "SERVER_PORT": "8080"}, "http://example.org:8080/url?a=%20b"),
+        ({"HTTP_HOST": None, "SERVER_PORT": "8080"}, "http://example.org:8080/url?a=%20b"),
+        ({"HTTP_HOST": None, "SERVER_PORT": None, "HTTPS": "on"}, "https://example.org/url?a=%20b"),
+        ({"SCRIPT_NAME": "/mö"}, "http://example.org/m%F6/url?a=%20b"),
+    ],
+)
+def test_the_url_can_be_put_together_again(server, params, expected):
+    assert environ_of(server.ask("/url?a=%20b", params))["url"] == expected
+
+
+@pytest.mark.parametrize(
     ("words", "params", "script_name", "path_info"),
     [
         ((), {"SCRIPT_NAME": "/mount"}, "/mount", "/dump"),

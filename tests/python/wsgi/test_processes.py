@@ -32,8 +32,18 @@ def test_the_status_of_a_child_can_be_had(server):
     assert json.loads(server.ask("/exit_status").body) == [3, 4]
 
 
-def test_multiprocessing(server):
-    assert json.loads(server.ask("/processes").body) == ["from the child", 0]
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(server, method):
+    assert json.loads(server.ask(f"/processes/{method}").body) == ["from the child", 0]
+
+
+def test_an_event_loop_in_a_request(server):
+    for _ in range(3):
+        assert server.ask("/event_loop").body == b"through a child"
+    # It has not taken away what handlers are called by.
+    (server.folder / "signals.marks").unlink(missing_ok=True)
+    os.kill(server.workers()[0], signal.SIGWINCH)
+    wait_for(lambda: server.marks("signals"), what="the handler")
 
 
 def test_a_forked_child_that_exits_neither_answers_nor_serves(server):

@@ -1,7 +1,9 @@
 """Looks at what child processes, threads, signal handlers and exit handlers find."""
 
+import asyncio
 import atexit
 import concurrent.futures
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -82,7 +84,7 @@ signal.signal(signal.SIGWINCH, note_signal)
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 # Signals that are the server's business, taken by an application all the same.
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-    signal.signal(number, note_signal)
+    signal.signal(number, lambda number, frame: mark("taken", number))
 
 
 @application.valid
@@ -146,14 +148,29 @@ def forked_child_exits(environ, start_response):
     return answer(start_response, str(os.waitstatus_to_exitcode(status)))
 
 
+def send(writing):
+    writing.send("from the child")
+
+
+@application.valid
+def event_loop(environ, start_response):
+    """An event loop for one request, as frameworks run asynchronous views; with a child process in it."""
+
+    async def echo():
+        pipe = asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec("/bin/cat", stdin=pipe, stdout=pipe)
+        await asyncio.sleep(0)
+        return (await child.communicate(b"through a child"))[0]
+
+    return answer(start_response, asyncio.run(echo()))
+
+
 @application.valid
 def processes(environ, start_response):
-    """`multiprocessing` in the way it starts processes by default."""
-    import multiprocessing
-
-    context = multiprocessing.get_context("fork")
+    """`multiprocessing`: `/processes/METHOD`."""
+    context = multiprocessing.get_context(words(environ)[0])
     reading, writing = context.Pipe(duplex=False)
-    child = context.Process(target=writing.send, args=("from the child",))
+    child = context.Process(target=send, args=(writing,))
     child.start()
     found = reading.recv()
     child.join()

@@ -1,6 +1,7 @@
 """Shows environs."""
 
 import os
+from wsgiref.util import application_uri, request_uri
 
 from routes import Routes, answer_json
 
@@ -28,6 +29,12 @@ def dump(environ, start_response):
 def checked(environ, start_response):
     """As `dump`, looked at by `wsgiref.validate` first."""
     return answer_json(start_response, {"environ": shown(environ)})
+
+
+@application.valid
+def url(environ, start_response):
+    """The URL of the request, by the algorithm of PEP 3333."""
+    return answer_json(start_response, {"environ": {"url": request_uri(environ), "base": application_uri(environ)}})
 
 
 @application.plain

@@ -1,4 +1,4 @@
-"""What `failures` can do, and the word that the log then has."""
+"""What the applications can be asked for: failures with the word that the log then has, deaths, recursions."""
 
 FAILURES = {
     "Exception": "Exception: the secret",
@@ -23,5 +23,8 @@ FAILURES = {
     "html": "<script>&\"'",
     "nul": "nulnul",
 }
+
+RECURSIONS = ["plain", "repr", "json", "json_loads", "pickle", "deepcopy", "compare", "own_repr", "own_compare"]
+RECURSIONS += ["attribute", "call", "mapped", "partial", "hooked", "executed"]
 
 DEATHS = ["exit", "exit3", "segfault", "abort", "kill"]
