@@ -198,6 +198,39 @@ fn the_words_of_a_python_caller_are_understood() {
     assert_eq!(config.pythonpath, [Path::new("/x")]);
 }
 
+#[test]
+fn what_was_typed_cannot_forge_a_line_or_steer_the_terminal() {
+    let variables = [("FCGI_RUN_\x1b[2J".into(), "1".into()), ("FCGI_RUN_MAXSPARE".into(), "1\n2".into())];
+    let report = |words: &[&str], variables: &[_]| {
+        let words: Vec<OsString> = words.iter().map(Into::into).collect();
+        parse(&words, variables, Path::new("/start")).map_err(|error| error.report()).map(|command| {
+            let Command::Run(config) = command else { panic!("a text") };
+            config.warnings.join("\n")
+        })
+    };
+    assert_eq!(
+        report(&["maxspare=1\nerror: forged"], &[]).unwrap_err().lines().next(),
+        Some("error: `maxspare=1\\nerror: forged` is not a number from 1 to 10000")
+    );
+    let typed =
+        ["so\x1bcket=1", "--so\ncket", "a\nb", "a/\x07", "--config=/x\n/y", "socket=/\n", "static=\n="];
+    for word in typed {
+        let long = format!("{word}{}", "s".repeat(200));
+        let report = report(&[&long], &[]).unwrap_err();
+        assert_eq!(report.lines().count(), 2, "{report:?}");
+        assert!(!report.contains(|letter: char| letter.is_control() && letter != '\n'), "{report:?}");
+    }
+    assert_eq!(
+        report(&[], &variables[..1]).unwrap(),
+        "unknown option `\\u{1b}[2j` (environment variable `FCGI_RUN_\\u{1b}[2J`); `fcgi-run help` shows all options"
+    );
+    let refused = report(&[], &variables[1..]).unwrap_err();
+    assert!(
+        refused.starts_with("error: `maxspare=1\\n2` is not a number from 1 to 10000 (env"),
+        "{refused:?}"
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_words_whatever_make_it_panic(
@@ -223,7 +256,7 @@ fn every_option_is_a_word_and_a_flag_that_changes_something() {
             ValueKind::Mode => "0007",
             ValueKind::Seconds => "0.7",
             ValueKind::Choice(choices) => choices[1].0,
-            ValueKind::Text | ValueKind::Path | ValueKind::PathList => "seven",
+            ValueKind::Text | ValueKind::Host | ValueKind::Path | ValueKind::PathList => "seven",
             ValueKind::Prefix => "/seven",
             ValueKind::Address => "[::1]:7777",
             ValueKind::Mount => "/seven/=seven",

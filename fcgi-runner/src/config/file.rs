@@ -24,8 +24,17 @@ use crate::options::{OptionSpec, Origin, UsageError, ValueKind, find};
 pub fn settings(path: &Path) -> Result<Settings, UsageError> {
     let text = fs::read_to_string(path)
         .map_err(|source| UsageError::ConfigRead { path: path.to_owned(), source })?;
-    let source = Source { path, text: &text };
-    let table = DeTable::parse(&text).map_err(|error| UsageError::ConfigSyntax {
+    parse(&text, path)
+}
+
+/// Reads the text of the file; `path` is where errors say it came from.
+///
+/// # Errors
+///
+/// The operator is at fault; the error names the line.
+pub fn parse(text: &str, path: &Path) -> Result<Settings, UsageError> {
+    let source = Source { path, text };
+    let table = DeTable::parse(text).map_err(|error| UsageError::ConfigSyntax {
         message: error.message().split_whitespace().collect::<Vec<_>>().join(" "),
         origin: source.origin(error.span().unwrap_or_default().start),
     })?;
@@ -81,7 +90,7 @@ impl Source<'_> {
             DeValue::Integer(number) => {
                 digits(number, option.value).ok_or_else(|| fault("so large a number"))?
             }
-            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Float(number) => number.as_str().trim_start_matches('+').to_owned(),
             DeValue::Boolean(flag) => flag.to_string(),
             DeValue::Array(values) if option.repeatable() => {
                 return values.iter().try_for_each(|value| match value.get_ref() {
@@ -100,9 +109,10 @@ impl Source<'_> {
 
 /// A number as one would type it on the command line.
 fn digits(number: &DeInteger<'_>, kind: ValueKind) -> Option<String> {
-    if number.radix() == 10 || (number.radix() == 8 && kind == ValueKind::Mode) {
+    if number.radix() == 8 && kind == ValueKind::Mode {
         return Some(number.as_str().to_owned());
     }
-    let value = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
-    Some(if kind == ValueKind::Mode { format!("{value:o}") } else { value.to_string() })
+    let value = i128::from_str_radix(number.as_str(), number.radix()).ok()?;
+    let octal = kind == ValueKind::Mode && number.radix() != 10;
+    Some(if octal { format!("{value:o}") } else { value.to_string() })
 }

@@ -23,8 +23,7 @@ pub(super) fn listen(settings: &Settings, start_dir: &Path) -> Result<Listen, Us
     match (of("socket"), of("host"), of("port"), of("fd")) {
         (Some(Value::Path(path)), ..) => unix(path),
         (_, Some(Value::Text(host)), Some(Value::Number(port)), _) => {
-            let host = host.trim().trim_start_matches('[').trim_end_matches(']').to_owned();
-            Ok(Listen::Tcp { host, port: u16::try_from(*port).unwrap_or_default() })
+            Ok(Listen::Tcp { host: host.clone(), port: u16::try_from(*port).unwrap_or_default() })
         }
         (_, Some(_), None, _) => Err(UsageError::HalfAddress { given: "host", missing: "port" }),
         (_, None, Some(_), _) => Err(UsageError::HalfAddress { given: "port", missing: "host" }),

@@ -318,6 +318,41 @@ fn a_file_that_is_no_toml_names_the_line() {
 }
 
 #[test]
+fn a_number_in_a_file_may_have_a_sign() {
+    let folder = folder("maxspare = +5\nminspare = -0\nstoptimeout = +1.5\numask = +22\n");
+    let config = try_config("config=c.toml", &[], folder.path()).unwrap();
+    assert_eq!((config.min_spare, config.max_spare, config.umask), (0, 5, 0o22));
+    assert_eq!(config.stop_timeout, Duration::from_millis(1500));
+    let expected = "`maxspare=-5` is not a number from 1 to 10000 (DIR/c.toml, line 1)";
+    assert_eq!(cause_in_file("maxspare = -5\n"), expected);
+}
+
+#[test]
+fn a_text_that_no_system_call_takes_is_refused_at_once() {
+    for (toml, expected) in [
+        ("socket = \"/s\\u0000\"\n", "`socket=/s\\0` is not text without NUL (DIR/c.toml, line 1)"),
+        ("app = \"a\\u0000:b\"\n", "`app=a\\0:b` is not UTF-8 text without NUL (DIR/c.toml, line 1)"),
+        ("pythonpath = \"a:\\u0000\"\n", "`pythonpath=a:\\0` is not text without NUL (DIR/c.toml, line 1)"),
+        ("static = \"/a/=\\u0000\"\n", "`static=/a/=\\0` is not a URL and a directory (DIR/c.toml, line 1)"),
+        ("http = \"h\\u0000:80\"\n", "`http=h\\0:80` is not an address (DIR/c.toml, line 1)"),
+        (
+            "scriptname = \"/\\u0000\"\n",
+            "`scriptname=/\\0` is not a path that begins with a slash (DIR/c.toml, line 1)",
+        ),
+    ] {
+        assert_eq!(cause_in_file(toml), expected, "{toml}");
+    }
+}
+
+#[test]
+fn a_host_has_a_name() {
+    for line in ["host=[] port=1", "host=[ port=1", "host=[::1 port=1", "host=]] port=1", "host=/s port=1"] {
+        let host = line.split(' ').next().unwrap();
+        assert_eq!(cause(line), format!("`{host}` is not a host name or an address"));
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let cause = cause("config=missing.toml");
     assert!(cause.starts_with("cannot read the configuration file `/start/missing.toml`: "), "{cause}");

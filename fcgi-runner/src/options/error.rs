@@ -1,7 +1,8 @@
 //! What can be wrong with what was typed, and what to do about it.
 //!
 //! Every error is two lines: the cause (`Display`) and a hint ([`UsageError::hint`]). Nothing has been started when
-//! one of them arises, and the exit status is [`ExitStatus::Usage`].
+//! one of them arises, and the exit status is [`ExitStatus::Usage`]. What was typed is shown with its control characters
+//! escaped, so that it can neither add a line nor steer the terminal.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -39,8 +40,8 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, line } => write!(out, " ({}, line {line})", path.display()),
-            Self::Environment(variable) => write!(out, " (environment variable `{variable}`)"),
+            Self::File { path, line } => write!(out, " ({}, line {line})", shown(path.display())),
+            Self::Environment(variable) => write!(out, " (environment variable `{}`)", shown(variable)),
             Self::CommandLine => Ok(()),
         }
     }
@@ -51,7 +52,7 @@ impl fmt::Display for Origin {
 #[non_exhaustive]
 pub enum UsageError {
     /// A word, flag or key that is no option.
-    #[error("unknown option `{name}`{origin}")]
+    #[error("unknown option `{}`{origin}", shown(name))]
     UnknownOption {
         /// As typed, without dashes.
         name: String,
@@ -59,7 +60,7 @@ pub enum UsageError {
         origin: Origin,
     },
     /// A bare word that is neither a switch nor an application.
-    #[error("`{0}` is neither an option nor an application")]
+    #[error("`{}` is neither an option nor an application", shown(.0))]
     UnknownWord(String),
     /// An option that needs a value has none.
     #[error("option `{}` needs a value{origin}", option.name)]
@@ -70,7 +71,7 @@ pub enum UsageError {
         origin: Origin,
     },
     /// A value that the option does not take.
-    #[error("`{}={value}` is not {}{origin}", option.name, option.value.expected())]
+    #[error("`{}={}` is not {}{origin}", option.name, shown(value), option.value.expected())]
     BadValue {
         /// The option.
         option: &'static OptionSpec,
@@ -94,7 +95,7 @@ pub enum UsageError {
         missing: &'static str,
     },
     /// The path of a Unix socket does not fit into a socket address.
-    #[error("the path of the socket has {length} bytes, the system allows {SOCKET_PATH_LIMIT}: `{}`", path.display())]
+    #[error("the path of the socket has {length} bytes, the system allows {SOCKET_PATH_LIMIT}: `{}`", shown(path.display()))]
     SocketPath {
         /// The absolute path.
         path: PathBuf,
@@ -102,7 +103,7 @@ pub enum UsageError {
         length: usize,
     },
     /// The configuration file cannot be read.
-    #[error("cannot read the configuration file `{}`: {source}", path.display())]
+    #[error("cannot read the configuration file `{}`: {source}", shown(path.display()))]
     ConfigRead {
         /// The file.
         path: PathBuf,
@@ -110,7 +111,7 @@ pub enum UsageError {
         source: io::Error,
     },
     /// The configuration file is not TOML.
-    #[error("{message}{origin}")]
+    #[error("{}{origin}", shown(message))]
     ConfigSyntax {
         /// What the TOML reader says.
         message: String,
@@ -142,7 +143,7 @@ pub enum UsageError {
     #[error("cannot tell the current directory: {0}")]
     StartDirectory(#[source] io::Error),
     /// Anything else the reader of the command line refuses.
-    #[error("{0}")]
+    #[error("{}", shown(.0))]
     CommandLine(String),
 }
 
@@ -200,7 +201,7 @@ fn unknown_hint(name: &str, origin: &Origin) -> String {
 
 fn word_hint(word: &str) -> String {
     if word.contains('/') {
-        return format!("to listen on a Unix socket, write `socket={word}`");
+        return format!("to listen on a Unix socket, write `socket={}`", shown(word));
     }
     match super::nearest(word).and_then(super::find) {
         Some(option) if option.value == ValueKind::Flag => format!("did you mean `{}`", option.name),
@@ -215,6 +216,19 @@ fn config_type_hint(option: &OptionSpec) -> String {
     } else {
         format!("write `{} = ` and a text, a number, true or false", option.name)
     }
+}
+
+/// A text for messages: control characters are escaped.
+fn shown(text: impl fmt::Display) -> String {
+    let mut shown = String::new();
+    for letter in text.to_string().chars() {
+        if letter.is_control() {
+            shown.extend(letter.escape_debug());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
 }
 
 /// The longest path of a Unix socket that every system and web server takes, in bytes.

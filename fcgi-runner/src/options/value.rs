@@ -38,6 +38,8 @@ pub enum ValueKind {
     Choice(Choices),
     /// Any text; an empty one is none.
     Text,
+    /// A host name or an address, which may stand in brackets; an empty one is none.
+    Host,
     /// A path; an empty one is none.
     Path,
     /// Paths with colons between them.
@@ -59,7 +61,7 @@ pub enum Value {
     Number(u64),
     /// Of seconds.
     Time(Duration),
-    /// Of a text, a choice or a prefix.
+    /// Of a text, a choice or a prefix; of a host, without brackets.
     Text(String),
     /// Of a path.
     Path(PathBuf),
@@ -88,7 +90,7 @@ pub enum Value {
 pub struct NotAValue;
 
 impl ValueKind {
-    /// Reads a value; paths are taken from `start_dir`.
+    /// Reads a value; paths are taken from `start_dir`. No value has a NUL byte, which no system call takes.
     ///
     /// # Errors
     ///
@@ -96,7 +98,8 @@ impl ValueKind {
     pub fn read(self, typed: &OsStr, start_dir: &Path) -> Result<Value, NotAValue> {
         let blank = typed.as_bytes().trim_ascii().is_empty();
         match self {
-            Self::Path | Self::PathList | Self::Text | Self::Address | Self::Mount if blank => {
+            _ if typed.as_bytes().contains(&0) => Err(NotAValue),
+            Self::Path | Self::PathList | Self::Text | Self::Host | Self::Address | Self::Mount if blank => {
                 Ok(Value::Nothing)
             }
             Self::Path => Ok(Value::Path(absolute(typed, start_dir))),
@@ -118,6 +121,7 @@ impl ValueKind {
             Self::Seconds => read_seconds(text).map(Value::Time),
             Self::Choice(choices) => read_choice(text, choices),
             Self::Prefix => read_prefix(text).map(Value::Text),
+            Self::Host => read_host(text).map(Value::Text),
             Self::Address => read_address(text),
             Self::Text | Self::Path | Self::PathList | Self::Mount => None,
         }
@@ -136,7 +140,9 @@ impl ValueKind {
             Self::Choice(choices) => {
                 choices.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
-            Self::Text | Self::Path | Self::PathList => "UTF-8 text".to_owned(),
+            Self::Text => "UTF-8 text without NUL".to_owned(),
+            Self::Path | Self::PathList => "text without NUL".to_owned(),
+            Self::Host => "a host name or an address".to_owned(),
             Self::Prefix => "a path that begins with a slash".to_owned(),
             Self::Address => "an address".to_owned(),
             Self::Mount => "a URL and a directory".to_owned(),
@@ -154,6 +160,9 @@ impl ValueKind {
             Self::Choice(choices) => format!("write `{name}={}`", choices[0].0),
             Self::Text | Self::Path | Self::PathList => {
                 "check the encoding of the terminal or the file".to_owned()
+            }
+            Self::Host => {
+                format!("write a name or an address alone, as in `{name}=127.0.0.1` or `{name}=::1`")
             }
             Self::Prefix => format!("write `{name}=/app`, or `{name}=` for the root"),
             Self::Address => format!("write host and port, as in `{name}=127.0.0.1:8000`"),
@@ -230,14 +239,18 @@ fn read_prefix(text: &str) -> Option<String> {
     sound.then(|| text.trim_end_matches('/').to_owned())
 }
 
+fn read_host(text: &str) -> Option<String> {
+    let host = text.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(text);
+    let sound = !host.trim().is_empty() && !host.contains(['[', ']', '/']);
+    sound.then(|| host.to_owned())
+}
+
 fn read_address(text: &str) -> Option<Value> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    if bracketed.is_none() && host.contains([':', '[', ']', '/']) {
+    if host.contains(':') && !host.starts_with('[') {
         return None;
     }
-    let host = bracketed.unwrap_or(host);
-    let host = if host.is_empty() { LOOPBACK } else { host }.to_owned();
+    let host = if host.is_empty() { LOOPBACK.to_owned() } else { read_host(host)? };
     let port = whole_number(port).and_then(|port| u16::try_from(port).ok())?;
     Some(Value::Address { host, port })
 }

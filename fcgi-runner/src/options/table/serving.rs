@@ -4,7 +4,7 @@ use super::super::{
     OptionSpec,
     Preset::{self, Depends, Nothing},
     Section,
-    ValueKind::{Choice, Flag, Mode, Number, Path, PathList, Prefix, Text},
+    ValueKind::{Choice, Flag, Host, Mode, Number, Path, PathList, Prefix, Text},
 };
 use super::option;
 
@@ -20,7 +20,7 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
     option(
         Section::Address,
         "host",
-        Text,
+        Host,
         "NAME",
         Nothing,
         "Listen on a TCP address, IPv4 or IPv6; goes with `port`",
