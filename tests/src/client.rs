@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use nix::sys::socket::{Shutdown, shutdown};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 
 use crate::record::{END, Record, STDERR, STDOUT, record};
 use crate::request::Request;
@@ -158,8 +160,22 @@ impl Client {
 
     /// Whether the server closes the connection, without having sent anything more.
     pub fn is_closed_by_peer(&mut self) -> bool {
-        matches!(self.stream.read(&mut [0]), Ok(0))
-            || self.stream.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+        match self.stream.read(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    /// Whether the server sends something, or closes the connection, within a time.
+    pub fn stirs_within(&self, time: Duration) -> bool {
+        let timeout = PollTimeout::try_from(time).unwrap();
+        poll(&mut [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)], timeout).unwrap() > 0
+    }
+
+    /// Closes the connection, if it is one of TCP, in the way that makes the other side's next call fail.
+    pub fn reset(self) {
+        let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+        setsockopt(&self.stream, sockopt::Linger, &at_once).unwrap();
     }
 
     /// Says that nothing more will be sent.
@@ -175,7 +191,10 @@ impl Client {
         let answer = self.open.entry(record.id).or_default();
         match record.kind {
             STDOUT if record.content.is_empty() => answer.stdout_closed = true,
-            STDOUT => answer.stdout.extend(record.content),
+            STDOUT => {
+                answer.stdout.extend(record.content);
+                assert!(answer.stdout.len() <= MOST, "an answer without end");
+            }
             STDERR => answer.stderr.extend(record.content),
             END => {
                 let body: [u8; 8] = record.content.try_into().unwrap();
@@ -206,6 +225,9 @@ pub fn in_background(address: &Address, request: Request) -> JoinHandle<Answer> 
     let address = address.clone();
     thread::spawn(move || ask(&address, &request))
 }
+
+/// Longest answer, in bytes: what goes on for ever must not take all memory.
+const MOST: usize = 1 << 28;
 
 /// `ABORT_REQUEST`.
 pub fn abort(id: u16) -> Vec<u8> {

@@ -1,6 +1,9 @@
 //! What `/proc` says of processes.
 
 use std::fs;
+use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
 
 /// A living process, seen from outside.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,4 +59,21 @@ pub fn pending_signals(pid: i32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let pending = text.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
     pending.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// The most memory that a process has held, in bytes.
+pub fn peak_of_memory(pid: i32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// The processor time that a process has used.
+pub fn cpu_time(pid: i32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    // Of the program and of the kernel for it: the 14th and 15th field, of which two stand before the bracket.
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
+    Duration::from_millis(ticks * 1000 / per_second.unwrap_or(100))
 }

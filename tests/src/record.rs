@@ -9,6 +9,7 @@ pub const PARAMS: u8 = 4;
 pub const STDIN: u8 = 5;
 pub const STDOUT: u8 = 6;
 pub const STDERR: u8 = 7;
+pub const DATA: u8 = 8;
 pub const GET_VALUES: u8 = 9;
 pub const GET_VALUES_RESULT: u8 = 10;
 pub const UNKNOWN_TYPE: u8 = 11;
@@ -69,13 +70,14 @@ pub fn stream(kind: u8, id: u16, content: &[u8], cut: usize) -> Vec<u8> {
 }
 
 /// Name-value pairs.
-pub fn pairs<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> Vec<u8> {
+pub fn pairs<T: AsRef<[u8]>>(pairs: impl IntoIterator<Item = (T, T)>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in pairs {
+        let (name, value) = (name.as_ref(), value.as_ref());
         put_length(&mut bytes, name.len());
         put_length(&mut bytes, value.len());
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(value);
     }
     bytes
 }

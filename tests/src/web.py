@@ -26,6 +26,19 @@ def stream(count, size):
         yield b"x" * size
 
 
+class Closing:
+    """Yields without end, and leaves a file when it is closed."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __iter__(self):
+        return itertools.repeat(b"x" * 65536)
+
+    def close(self):
+        open(os.path.join(HERE, f"closed-{self.name}"), "a").write("x")
+
+
 def application(environ, start_response):
     word, _, rest = environ["PATH_INFO"].strip("/").partition("/")
     status = "200 OK"
@@ -59,6 +72,11 @@ def application(environ, start_response):
     elif word == "endless":
         start_response(status, [("Content-Type", "text/plain")])
         return itertools.repeat(b"x" * 65536)
+    elif word == "closing":
+        start_response(status, [("Content-Type", "text/plain")])
+        return Closing(rest)
+    elif word == "names":
+        body = str(sum(name.startswith(rest) for name in environ))
     elif word == "print":
         print("printed by the application")
         print("complained by the application", file=sys.stderr)
