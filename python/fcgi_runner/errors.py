@@ -2,7 +2,7 @@
 
 import sys
 
-__all__ = ["StartError"]
+__all__ = ["ClientDisconnected", "StartError"]
 
 
 class StartError(SystemExit):
@@ -31,3 +31,11 @@ class StartError(SystemExit):
         """Writes it to standard error."""
         if sys.stderr is not None:
             print(self, file=sys.stderr, flush=True)
+
+
+class ClientDisconnected(BaseException):
+    """The visitor has gone: nobody waits for the answer any more.
+
+    Raised inside the application, at its next step in Python, when the option `abort=interrupt` is set. It is no
+    `Exception`, so that the handlers of frameworks let it pass; `finally` and `with` do their work.
+    """

@@ -113,3 +113,39 @@ fn too_many_requests_on_one_connection_are_refused_one_by_one() {
     drop(client);
     server.stop();
 }
+
+#[test]
+fn a_request_that_does_not_read_its_body_keeps_no_other_waiting_on_the_connection() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["method=threaded", "threads=3"]);
+    let mut client = server.connect();
+    client.send(&Request::post("/hold/a", vec![b'x'; 5_000_000]).kept().bytes());
+    sandbox.wait_for_held("a", 1);
+    assert_eq!(client.ask(&Request::get("/version").id(3).kept()).text(), "one");
+    client.send(&Request::post("/read/b", vec![b'y'; 5_000_000]).id(5).kept().bytes());
+    sandbox.wait_for_held("b", 1);
+    assert_eq!(client.ask(&Request::get("/version").id(7).kept()).text(), "one");
+    sandbox.release("b");
+    assert_eq!(client.answer(5).text(), "5000000 of 5000000");
+    sandbox.release("a");
+    assert_eq!(client.answer(1).text(), "held");
+    server.stop();
+}
+
+#[test]
+fn a_body_that_stops_coming_ends_the_wait_of_the_application() {
+    let sandbox = Sandbox::new();
+    for words in [&["method=threaded"][..], &["method=prefork", "maxspare=1"]] {
+        let server = sandbox.serve(&[words, &["requestbuffer=1", "readtimeout=1"]].concat());
+        let mut client = server.connect();
+        let request = Request::post("/read", vec![b'x'; 100_000]);
+        let bytes = request.bytes();
+        client.send(&bytes[..bytes.len() - 20_000]);
+        server.wait_for_err("the web server has not sent the request body in time");
+        server
+            .wait_for_err("the web server went away, or the request was over, before its body was complete");
+        assert_eq!(client.answer(1).status(), 500);
+        assert_eq!(server.get("/version").text(), "one");
+        server.stop();
+    }
+}

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -118,13 +119,21 @@ impl Body {
         })
     }
 
-    /// Waits until something is there to take, or the end. For bodies that another thread pushes to.
-    pub fn wait(&self) {
+    /// Waits until something is there to take, or the end; `false` when nothing has come within the limit. For bodies that
+    /// another thread pushes to.
+    pub fn wait(&self, limit: Duration) -> bool {
         let mut state = self.lock();
         state.waiting += 1;
         let nothing = |state: &mut State| !state.has_news();
-        let mut state = self.arrived.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+        let waited = self.arrived.wait_timeout_while(state, limit, nothing);
+        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         state.waiting -= 1;
+        !timeout.timed_out()
+    }
+
+    /// Whether a take would give something, or the end.
+    pub fn has_news(&self) -> bool {
+        self.lock().has_news()
     }
 
     /// Bytes that have arrived so far, taken or not.
@@ -199,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn waits_no_longer_than_asked_and_not_at_all_for_what_is_there() {
+        let body = Body::default();
+        assert!(!body.has_news());
+        assert!(!body.wait(Duration::from_millis(1)));
+        body.push(Bytes::from_static(b"x")).unwrap();
+        assert!(body.has_news());
+        assert!(body.wait(Duration::ZERO));
+    }
+
+    #[test]
     fn gives_back_what_came_in_order_whatever_the_sizes() {
         let body = Body::default();
         body.push(Bytes::from_static(b"hello ")).unwrap();
@@ -249,7 +268,7 @@ mod tests {
         let reader = std::thread::spawn({
             let body = body.clone();
             move || {
-                body.wait();
+                assert!(body.wait(Duration::from_secs(60)));
                 body.take(10).unwrap()
             }
         });

@@ -13,7 +13,7 @@ mod request;
 pub use answer::{Answer, AnswerError, Part, answer_with_page};
 pub use body::{Body, Taken};
 pub use reader::BodyReader;
-pub use request::{Finished, Link, LinkGone, Request, RequestParts};
+pub use request::{AbortHook, Finished, Link, LinkGone, Request, RequestParts};
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! One request: its parameters, its body, and the connection that its answer goes to.
 
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use fcgi_proto::{Params, RequestKey, Role};
@@ -52,6 +52,9 @@ pub struct RequestParts {
     pub link: Weak<dyn Link>,
 }
 
+/// What is called when a request is given up.
+pub type AbortHook = Box<dyn FnOnce() + Send>;
+
 /// A request whose parameters are whole.
 pub struct Request {
     key: RequestKey,
@@ -62,6 +65,7 @@ pub struct Request {
     body: Body,
     arrived: Instant,
     aborted: AtomicBool,
+    on_abort: Mutex<Option<AbortHook>>,
     ended: AtomicBool,
     status: AtomicU16,
     sent: AtomicU64,
@@ -95,22 +99,60 @@ impl Request {
             body: Body::default(),
             arrived: Instant::now(),
             aborted: AtomicBool::new(false),
+            on_abort: Mutex::new(None),
             ended: AtomicBool::new(false),
             status: AtomicU16::new(0),
             sent: AtomicU64::new(0),
         }
     }
 
-    /// Marks the request as given up by the web server.
+    /// Marks the request as given up by the web server, and tells those who want to know.
     pub fn abort(&self) {
-        self.aborted.store(true, Ordering::Release);
+        self.break_off();
+        if !self.aborted.swap(true, Ordering::AcqRel) {
+            let told = self.on_abort.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(tell) = told {
+                tell();
+            }
+        }
+    }
+
+    /// Has `tell` called once when the request is given up, at once if it has been; by any thread, which must not be kept
+    /// waiting. Nothing is called after the same was asked for with `None`.
+    pub fn on_abort(&self, tell: Option<AbortHook>) {
+        let mut hook = self.on_abort.lock().unwrap_or_else(PoisonError::into_inner);
+        *hook = tell;
+        if self.is_aborted()
+            && let Some(tell) = hook.take()
+        {
+            tell();
+        }
+    }
+
+    /// Says that what has not arrived of the body never will.
+    pub(crate) fn break_off(&self) {
         self.body.break_off();
+    }
+
+    /// Waits until more of the body is there to take, or the end; `false` when nothing has come within the limit.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
+        self.body.wait(limit)
+    }
+
+    /// Whether a reader of the body would get something, or the end, without waiting.
+    pub(crate) fn has_news(&self) -> bool {
+        self.body.has_news()
+    }
+
+    /// Whether more should not be read from the socket before some of what came is taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.body.is_full()
     }
 
     /// Marks the request as ended; `true` for the first who does. What has not arrived of its body never will.
     pub fn mark_ended(&self) -> bool {
         let first = !self.ended.swap(true, Ordering::AcqRel);
-        self.body.break_off();
+        self.break_off();
         first
     }
 

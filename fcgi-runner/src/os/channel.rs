@@ -9,6 +9,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use super::socket::Accepted;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg,
     sendmsg, socketpair,
@@ -184,8 +185,16 @@ impl Handoff {
         sendmsg::<SockaddrIn>(self.give.as_raw_fd(), &[IoSlice::new(b"c")], &control, flags, None).is_ok()
     }
 
-    /// Takes a connection out of the queue, if one is there.
-    pub fn take(&self) -> Option<OwnedFd> {
+    /// Takes a connection out of the queue, if one is there, and if this process has room for it: the kernel throws a
+    /// descriptor away for which there is no number.
+    pub fn take(&self) -> Accepted {
+        if let Err(error) = self.take.try_clone() {
+            return Accepted::Exhausted(error);
+        }
+        self.receive().map_or(Accepted::Nobody, Accepted::Connection)
+    }
+
+    fn receive(&self) -> Option<OwnedFd> {
         let mut byte = [0u8; 1];
         let mut parts = [IoSliceMut::new(&mut byte)];
         let mut space = nix::cmsg_space!([RawFd; 1]);
@@ -248,11 +257,12 @@ mod tests {
     #[test]
     fn a_connection_changes_hands() {
         let handoff = Handoff::new().unwrap();
-        assert!(handoff.take().is_none());
+        assert!(matches!(handoff.take(), Accepted::Nobody));
         let (mut near, far) = UnixStream::pair().unwrap();
         assert!(handoff.give(far.as_fd()));
         drop(far);
-        let mut taken = UnixStream::from(handoff.take().unwrap());
+        let Accepted::Connection(taken) = handoff.take() else { panic!("nothing there") };
+        let mut taken = UnixStream::from(taken);
         near.write_all(b"hi").unwrap();
         drop(near);
         let mut text = String::new();

@@ -11,7 +11,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    MsgFlags, SockFlag, SockaddrIn, accept4, sendmsg, setsockopt, shutdown, sockopt::TcpNoDelay,
+    MsgFlags, SockFlag, SockaddrIn, SockaddrStorage, accept4, getpeername, getsockname, getsockopt, sendmsg,
+    setsockopt, shutdown,
+    sockopt::{PeerCredentials, TcpNoDelay},
 };
 
 pub use nix::sys::socket::Shutdown;
@@ -136,6 +138,33 @@ pub fn wait(fd: BorrowedFd<'_>, read: bool, write: bool, timeout: Duration) -> i
         writable: found.contains(PollFlags::POLLOUT),
         hung_up: found.intersects(PollFlags::POLLHUP | PollFlags::POLLERR),
     })
+}
+
+/// Whether the peer is gone for both directions; one that has only said that it sends nothing more is not. Over TCP the two
+/// look the same as long as nothing is sent.
+pub fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::empty())];
+    let found = poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0);
+    found && fds[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR))
+}
+
+/// Whether the peer is on the same machine, over a Unix socket.
+pub fn is_local(fd: BorrowedFd<'_>) -> bool {
+    getsockname::<SockaddrStorage>(fd.as_raw_fd()).is_ok_and(|name| name.as_unix_addr().is_some())
+}
+
+/// Who is at the other end, for the log: an address and a port, or a process and its user.
+pub fn peer_name(fd: BorrowedFd<'_>) -> String {
+    let tcp = || {
+        let name = getpeername::<SockaddrStorage>(fd.as_raw_fd()).ok()?;
+        let v4 = name.as_sockaddr_in().map(ToString::to_string);
+        v4.or_else(|| name.as_sockaddr_in6().map(ToString::to_string))
+    };
+    let unix = || {
+        let peer = getsockopt(&fd, PeerCredentials).ok().filter(|peer| peer.pid() > 0)?;
+        Some(format!("pid {} of user {}", peer.pid(), peer.uid()))
+    };
+    tcp().or_else(unix).unwrap_or_else(|| "a closed connection".to_owned())
 }
 
 /// Ends one or both directions; a peer that is gone already is no error.

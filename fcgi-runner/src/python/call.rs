@@ -11,6 +11,7 @@ use super::child::leave_if_forked;
 use super::environ::EnvironBuilder;
 use super::errors::{self, ErrorStream};
 use super::file_wrapper::{self, FileWrapper};
+use super::interrupt::Interrupter;
 use super::start_response::{StartResponse, body_bytes, to_python};
 use super::strings::readable;
 use crate::app::{Answer, Application, Request};
@@ -20,12 +21,19 @@ use crate::cgi::page;
 pub(super) struct PythonApplication {
     callable: Py<PyAny>,
     environ: EnvironBuilder,
+    interrupter: Option<Interrupter>,
     debug: bool,
 }
 
 impl PythonApplication {
-    pub(super) fn new(callable: Py<PyAny>, environ: EnvironBuilder, debug: bool) -> Self {
-        Self { callable, environ, debug }
+    /// `interrupter`: what ends requests whose visitor has gone.
+    pub(super) fn new(
+        callable: Py<PyAny>,
+        environ: EnvironBuilder,
+        interrupter: Option<Interrupter>,
+        debug: bool,
+    ) -> Self {
+        Self { callable, environ, interrupter, debug }
     }
 }
 
@@ -60,22 +68,28 @@ impl<'py> Call<'py> {
 
     fn run(self, app: &PythonApplication) -> PyResult<()> {
         let environ = app.environ.build(self.py, &self.request, &self.errors)?;
-        let outcome = match app.callable.bind(self.py).call1((environ, &self.response)) {
+        let interruptible = app
+            .interrupter
+            .as_ref()
+            .map(|interrupter| interrupter.begin(self.py, &self.request))
+            .transpose()?;
+        let returned = app.callable.bind(self.py).call1((environ, &self.response));
+        leave_if_forked(self.py, returned.as_ref().err());
+        let (iterable, sent) = match returned {
             Ok(iterable) => {
-                leave_if_forked(self.py, None);
                 let sent = self.send(&iterable);
                 leave_if_forked(self.py, sent.as_ref().err());
-                let closed = close(&iterable);
-                sent.and(closed)
+                (Some(iterable), sent)
             }
-            Err(error) => {
-                leave_if_forked(self.py, Some(&error));
-                Err(error)
-            }
+            Err(error) => (None, Err(error)),
         };
+        if let Some(interruptible) = interruptible {
+            interruptible.end();
+        }
+        let closed = iterable.map_or(Ok(()), |iterable| close(&iterable));
         let blocker = PyBlocker::new(self.py);
-        if let Err(error) = outcome {
-            self.fail(&error, app.debug, &blocker)?;
+        if let Err(error) = sent.and(closed) {
+            self.fail(&error, app, &blocker)?;
         }
         self.errors.get().finish(&blocker);
         let mut answer = self.response.get().answer()?;
@@ -140,16 +154,20 @@ impl<'py> Call<'py> {
     }
 
     /// Ends a request whose application has raised.
-    fn fail(&self, error: &PyErr, debug: bool, blocker: &PyBlocker<'py>) -> PyResult<()> {
+    fn fail(&self, error: &PyErr, app: &PythonApplication, blocker: &PyBlocker<'py>) -> PyResult<()> {
         self.errors.get().finish(blocker);
         let gone = self.request.is_aborted() || self.response.get().answer()?.is_gone();
+        let interrupted =
+            app.interrupter.as_ref().is_some_and(|interrupter| interrupter.is_cause(self.py, error));
         let traceback = traceback(self.py, error);
-        if gone && error.is_instance_of::<PyConnectionResetError>(self.py) {
+        if gone && interrupted {
+            tracing::info!(peer = %self.request.peer(), "the visitor went away, the application was interrupted");
+        } else if gone && error.is_instance_of::<PyConnectionResetError>(self.py) {
             tracing::debug!(peer = %self.request.peer(), "the web server went away before the request was over");
         } else {
             errors::send(&self.request, &traceback, blocker);
         }
-        let page = if debug {
+        let page = if app.debug {
             page::traceback_page(&traceback)
         } else {
             page::error_page(500, "", "The application has met an error. Its log says more.")

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::errors::ErrorStream;
 use super::file_wrapper::FileWrapper;
 use super::input::Input;
+use super::interrupt::IsAborted;
 use super::strings::{Names, latin1};
 use crate::app::{ProcessModel, Request};
 use crate::cgi::environ::Essentials;
@@ -73,6 +74,8 @@ impl EnvironBuilder {
         environ.set_item(pyo3::intern!(py, "wsgi.url_scheme"), essentials.url_scheme())?;
         environ.set_item(pyo3::intern!(py, "wsgi.input"), Py::new(py, Input::new(request.clone()))?)?;
         environ.set_item(pyo3::intern!(py, "wsgi.errors"), errors)?;
+        let is_aborted = Py::new(py, IsAborted::new(request.clone()))?;
+        environ.set_item(pyo3::intern!(py, "fcgi.is_aborted"), is_aborted)?;
         Ok(environ)
     }
 }

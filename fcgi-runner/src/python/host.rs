@@ -16,6 +16,7 @@ use super::call::{PythonApplication, refuse, traceback};
 use super::child;
 use super::environ::EnvironBuilder;
 use super::interpreter;
+use super::interrupt::{self, Interrupter};
 use super::loader::{self, SearchPath, Target};
 use crate::app::{Application, Blocker, Host, LoadError, PlainBlocker, ProcessModel, Request};
 use crate::os::fork::ForkHooks;
@@ -28,6 +29,8 @@ pub struct PythonOptions {
     pub virtualenv: Option<std::path::PathBuf>,
     pub script_name: Option<String>,
     pub debug: bool,
+    /// Whether the application is interrupted when its visitor has gone.
+    pub interrupts: bool,
 }
 
 /// An interpreter: one that is started in each worker, or the one that has started us.
@@ -72,6 +75,7 @@ impl PythonHost {
         }
         drop(given);
         SearchPath(self.options.search_path.clone()).apply(py).map_err(|error| internal(py, &error))?;
+        interrupt::provide_exceptions(py).map_err(|error| internal(py, &error))?;
         loader::load(py, &self.options.target)
     }
 }
@@ -86,7 +90,9 @@ impl Host for PythonHost {
             let callable = self.import(py)?;
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
                 .map_err(|error| internal(py, &error))?;
-            Ok(Arc::new(PythonApplication::new(callable, environ, self.options.debug))
+            let interrupter = self.options.interrupts.then(|| Interrupter::new(py)).transpose();
+            let interrupter = interrupter.map_err(|error| internal(py, &error))?;
+            Ok(Arc::new(PythonApplication::new(callable, environ, interrupter, self.options.debug))
                 as Arc<dyn Application>)
         })
     }

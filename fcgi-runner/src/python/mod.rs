@@ -9,6 +9,7 @@ mod file_wrapper;
 mod host;
 mod input;
 mod interpreter;
+mod interrupt;
 mod loader;
 mod start_response;
 mod strings;

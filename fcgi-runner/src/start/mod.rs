@@ -20,7 +20,7 @@ use self::serve::Server;
 use crate::app::Host;
 use crate::app::echo::EchoHost;
 use crate::cli::{self, Command};
-use crate::config::{Config, LogLevel};
+use crate::config::{Config, LogLevel, OnAbort};
 use crate::discover::{Found, discover};
 use crate::exit::ExitStatus;
 use crate::os::daemon::{self, Role};
@@ -138,6 +138,7 @@ fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
         virtualenv: found.virtualenv,
         script_name: config.script_name.clone(),
         debug: config.debug,
+        interrupts: config.on_abort == OnAbort::Interrupt,
     }))
 }
 

@@ -1,9 +1,9 @@
 //! Looks after the connections of a worker whose only application thread is busy.
 //!
-//! The loop of such a worker is the thread that runs the application, so nobody reads what arrives on the other connections
-//! it watches. The attendant is a thread that finds those with input, in the loop's own `epoll` set, and passes them to the
-//! siblings while nothing of them has been read. It never reads, writes or accepts, never touches the interpreter, and sleeps
-//! while the worker is idle or has nothing else to look after.
+//! The loop of such a worker is the thread that runs the application, so nobody reads what arrives on its connections. The
+//! attendant is a thread that looks at the one that is being served, so that an abort is noticed, and finds others with
+//! input, in the loop's own `epoll` set, to pass them to the siblings while nothing of them has been read. It never writes an
+//! answer, never accepts, never touches the interpreter, and sleeps while the worker is idle.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,13 +26,12 @@ pub(super) struct Attendant {
     thread: Option<JoinHandle<()>>,
     /// The loop has served something since it last waited.
     busy: bool,
-    /// Connections that the loop watches.
-    watched: usize,
 }
 
 struct Shared {
     poller: Arc<Poller>,
-    handoff: Arc<Handoff>,
+    /// Where to pass connections on to; there may be no siblings.
+    handoff: Option<Arc<Handoff>>,
     wake: Arc<Wake>,
     /// A socket without a peer: takes the place of connections that were passed on.
     blank: UnixStream,
@@ -40,6 +39,8 @@ struct Shared {
     rounds: AtomicU64,
     asleep: AtomicBool,
     any_passed: AtomicBool,
+    /// The connection whose request is being served.
+    serving: Mutex<Option<Arc<Connection>>>,
     table: Mutex<Table>,
     bell: Condvar,
 }
@@ -49,6 +50,8 @@ struct Table {
     connections: HashMap<Token, Arc<Connection>>,
     /// Passed on, and not yet let go of by the loop.
     passed: Vec<Token>,
+    /// Nobody takes what is passed on.
+    keeps_all: bool,
     over: bool,
 }
 
@@ -57,7 +60,11 @@ impl Attendant {
     ///
     /// # Errors
     /// When the process is out of threads or descriptors.
-    pub(super) fn start(poller: Arc<Poller>, handoff: Arc<Handoff>, wake: Arc<Wake>) -> io::Result<Self> {
+    pub(super) fn start(
+        poller: Arc<Poller>,
+        handoff: Option<Arc<Handoff>>,
+        wake: Arc<Wake>,
+    ) -> io::Result<Self> {
         let (blank, _) = UnixStream::pair()?;
         let shared = Arc::new(Shared {
             poller,
@@ -67,6 +74,7 @@ impl Attendant {
             rounds: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
             any_passed: AtomicBool::new(false),
+            serving: Mutex::default(),
             table: Mutex::default(),
             bell: Condvar::new(),
         });
@@ -76,29 +84,33 @@ impl Attendant {
             .name("fcgi-attendant".to_owned())
             .stack_size(STACK)
             .spawn(move || theirs.run(&mut ready))?;
-        Ok(Self { shared, thread: Some(thread), busy: false, watched: 0 })
+        Ok(Self { shared, thread: Some(thread), busy: false })
     }
 
     /// Puts a connection under care that the loop has begun to watch.
     pub(super) fn add(&mut self, connection: Arc<Connection>) {
-        self.watched += 1;
         self.shared.table().connections.insert(connection.token(), connection);
     }
 
     /// Takes a connection out of care that the loop has watched.
     pub(super) fn remove(&mut self, token: Token) {
-        self.watched -= 1;
         self.shared.table().connections.remove(&token);
     }
 
-    /// Told before a request is served; `own`: its connection is one of those watched.
-    pub(super) fn begin(&mut self, own: bool) {
+    /// Told before a request is served.
+    pub(super) fn begin(&mut self, connection: &Arc<Connection>) {
+        *self.shared.serving() = Some(connection.clone());
         if !std::mem::replace(&mut self.busy, true) {
             self.shared.rounds.fetch_add(1, Ordering::SeqCst);
         }
-        if self.watched > usize::from(own) && self.shared.asleep.load(Ordering::SeqCst) {
+        if self.shared.asleep.load(Ordering::SeqCst) {
             self.shared.rouse();
         }
+    }
+
+    /// Told when it has been served.
+    pub(super) fn end(&mut self) {
+        *self.shared.serving() = None;
     }
 
     /// Told before the loop waits; gives the tokens of connections that were passed on meanwhile.
@@ -114,8 +126,12 @@ impl Attendant {
         std::mem::take(&mut table.passed)
     }
 
-    /// Ends the thread: nothing is passed on any more.
-    pub(super) fn dismiss(&mut self) {
+    /// Passes nothing on any more.
+    pub(super) fn keep_all(&mut self) {
+        self.shared.table().keeps_all = true;
+    }
+
+    fn dismiss(&mut self) {
         self.shared.table().over = true;
         self.shared.rouse();
         if let Some(thread) = self.thread.take() {
@@ -148,6 +164,10 @@ impl Shared {
             } else if rounds.is_multiple_of(2) {
                 quiet += 1;
             } else {
+                let serving = self.serving().clone();
+                if let Some(connection) = serving {
+                    connection.look_after();
+                }
                 self.relieve(rounds, ready);
             }
         }
@@ -181,6 +201,7 @@ impl Shared {
 
     /// Passes the connections on that have input, as long as the loop does not come round.
     fn relieve(&self, rounds: u64, ready: &mut ReadyList) {
+        let Some(handoff) = self.handoff.as_deref().filter(|_| self.has_more_to_look_after()) else { return };
         // Without a wait: a waiter would take wake-ups that are meant for idle workers.
         if self.poller.wait(ready, Some(Duration::ZERO)).is_err() {
             return;
@@ -192,7 +213,7 @@ impl Shared {
             if self.rounds.load(Ordering::SeqCst) != rounds {
                 break;
             }
-            if connection.pass_on(&self.handoff) == Passing::Done {
+            if self.pass_on(&connection, handoff) {
                 self.let_go(&connection);
                 passed = true;
             }
@@ -201,6 +222,22 @@ impl Shared {
             // The loop may wait already, and has not heard of it.
             self.wake.wake();
         }
+    }
+
+    /// Whether the loop watches anything but the connection it serves.
+    fn has_more_to_look_after(&self) -> bool {
+        let table = self.table();
+        !table.keeps_all && table.connections.len() > usize::from(self.serves_a_watched_one(&table))
+    }
+
+    fn serves_a_watched_one(&self, table: &Table) -> bool {
+        self.serving().as_ref().is_some_and(|connection| table.connections.contains_key(&connection.token()))
+    }
+
+    /// Passes a connection on, unless that has become useless meanwhile.
+    fn pass_on(&self, connection: &Connection, handoff: &Handoff) -> bool {
+        let table = self.table();
+        !table.keeps_all && connection.pass_on(handoff) == Passing::Done
     }
 
     /// Ends this process's share in a connection that was passed on: the new owner alone decides when it is closed.
@@ -217,6 +254,10 @@ impl Shared {
         }
         table.passed.push(token);
         self.any_passed.store(true, Ordering::SeqCst);
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Option<Arc<Connection>>> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

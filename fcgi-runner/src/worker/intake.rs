@@ -10,7 +10,7 @@ use bytes::Bytes;
 use fcgi_proto::server::{Event, Rejection};
 use fcgi_proto::{Params, RequestKey, Role};
 
-use super::connection::Input;
+use super::connection::{Input, Stage};
 use super::settings::Settings;
 use crate::app::{Link, Request, RequestParts};
 use crate::cgi::environ::ContentLength;
@@ -36,11 +36,12 @@ pub struct Refusal {
 pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Weak<dyn Link>, settings: &Settings) {
     while let Some(event) = input.protocol.poll_event() {
         match event {
-            Event::Request { key, role, params, .. } => {
-                admit(input, link(), RequestHead { key, role, params }, |request| check(request, settings));
+            Event::Request { key, role, keep_conn, params } => {
+                let head = RequestHead { key, role, keep_conn, params };
+                admit(input, link(), head, |request| check(request, settings));
             }
-            Event::Rejected { key, role, reason, .. } => {
-                let head = RequestHead { key, role, params: Params::default() };
+            Event::Rejected { key, role, keep_conn, reason } => {
+                let head = RequestHead { key, role, keep_conn, params: Params::default() };
                 admit(input, link(), head, |_| Some(rejection(reason)));
             }
             Event::Stdin { key, data } => add_to_body(input, key, data, settings),
@@ -55,9 +56,9 @@ pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Weak<dyn Link>, settin
         }
     }
     let Input { requests, ready, .. } = input;
-    for active in requests.iter_mut().filter(|active| !active.given) {
+    for active in requests.iter_mut().filter(|active| active.stage == Stage::Arriving) {
         if is_ready(&active.request, settings) {
-            active.given = true;
+            active.stage = Stage::Given;
             ready.push(Work::Serve(active.request.clone()));
         }
     }
@@ -66,6 +67,7 @@ pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Weak<dyn Link>, settin
 struct RequestHead {
     key: RequestKey,
     role: Role,
+    keep_conn: bool,
     params: Params,
 }
 
@@ -75,9 +77,9 @@ fn admit(
     head: RequestHead,
     refusal: impl FnOnce(&Request) -> Option<Refusal>,
 ) {
-    let RequestHead { key, role, params } = head;
+    let RequestHead { key, role, keep_conn, params } = head;
     let request = Arc::new(Request::new(RequestParts { key, role, params, link }));
-    input.add(request.clone());
+    input.add(request.clone(), keep_conn);
     if let Some(refusal) = refusal(&request) {
         refuse(input, &request, refusal);
     }
@@ -130,7 +132,8 @@ fn is_ready(request: &Request, settings: &Settings) -> bool {
 }
 
 fn add_to_body(input: &mut Input, key: RequestKey, mut data: Bytes, settings: &Settings) {
-    let Some(active) = input.requests.iter().find(|active| active.request.key() == key && !active.refused)
+    let Some(active) =
+        input.requests.iter().find(|active| active.request.key() == key && active.stage != Stage::Refused)
     else {
         return;
     };
@@ -141,7 +144,7 @@ fn add_to_body(input: &mut Input, key: RequestKey, mut data: Bytes, settings: &S
         data.truncate(usize::try_from(length.saturating_sub(received)).unwrap_or(usize::MAX));
     }
     let total = received + data.len() as u64;
-    if !active.given && settings.limits.max_body.is_some_and(|limit| total > limit) {
+    if active.stage == Stage::Arriving && settings.limits.max_body.is_some_and(|limit| total > limit) {
         refuse(input, &request, too_large());
     } else if let Err(error) = request.body().push(data) {
         tracing::error!(%error, "a request body cannot be kept in a temporary file");
@@ -154,10 +157,23 @@ fn add_to_body(input: &mut Input, key: RequestKey, mut data: Bytes, settings: &S
 
 fn refuse(input: &mut Input, request: &Arc<Request>, refusal: Refusal) {
     for active in input.requests.iter_mut().filter(|active| active.request.key() == request.key()) {
-        active.given = true;
-        active.refused = true;
+        active.stage = Stage::Refused;
     }
     input.ready.push(Work::Refuse(request.clone(), refusal));
+}
+
+/// Answers requests whose bodies have not come in time.
+pub(super) fn refuse_stalled(input: &mut Input) {
+    let stalled: Vec<_> = input
+        .requests
+        .iter()
+        .filter(|active| active.stage == Stage::Arriving)
+        .map(|active| active.request.clone())
+        .collect();
+    for request in stalled {
+        let text = "The request body did not arrive in time.".to_owned();
+        refuse(input, &request, Refusal { code: 408, title: "Request Timeout", text });
+    }
 }
 
 /// The web server has given a request up. One that nobody works on is answered here, if somebody is there to hear it.

@@ -8,6 +8,7 @@ pub mod pool;
 mod service;
 pub mod settings;
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use self::service::Service;
 use self::settings::{Feeding, LoopHandle, Settings};
 use crate::app::{Application, Host, PlainBlocker};
 use crate::os::channel::{Handoff, Line};
+use crate::os::limits;
 use crate::os::listener::Listener;
 use crate::os::poller::Poller;
 use crate::os::scoreboard::Scoreboard;
@@ -69,6 +71,7 @@ impl Worker<'_> {
         };
         let pool =
             self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
+        let by_files = limits::raise_open_files().saturating_sub(RESERVED_FILES).max(1);
         let mut event_loop = EventLoop {
             host: self.host.clone(),
             bell: self.host.signal_bell(),
@@ -85,6 +88,13 @@ impl Worker<'_> {
             connections: Slab::new(),
             attendant: None,
             state: State::Serving,
+            paused: VecDeque::new(),
+            max_connections: self
+                .settings
+                .limits
+                .max_connections
+                .map_or(by_files, |limit| limit.min(by_files)),
+            is_full: false,
             accepting: false,
             accept_again_at: None,
             swept_at: Instant::now(),
@@ -107,3 +117,6 @@ impl Worker<'_> {
         result
     }
 }
+
+/// Open files that are left to the application and to logs when a worker has as many connections as it can.
+const RESERVED_FILES: usize = 128;

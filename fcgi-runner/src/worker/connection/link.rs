@@ -16,23 +16,11 @@ use crate::app::{Blocker, Link, LinkGone, Request};
 use crate::os::socket::{self, Shutdown};
 
 impl Connection {
-    /// Takes a request off the list, once it has ended.
-    pub(super) fn retire(&self, key: RequestKey) -> Result<(Disposition, bool), LinkGone> {
-        let mut input = self.input();
-        let at = input.requests.iter().position(|active| active.request.key() == key).ok_or(LinkGone)?;
-        let active = input.requests.swap_remove(at);
-        active.request.mark_ended();
-        input.served_any = true;
-        input.last_progress = Instant::now();
-        let disposition = input.protocol.retire(key).map_err(|_| LinkGone)?;
-        Ok((disposition, active.stderr_used))
-    }
-
     /// Puts a disposition into practice, after the last byte of a request has left.
     fn settle(&self, disposition: Disposition) {
         let over = self.input().is_over();
         if disposition == (Disposition::Drain { close: true }) && !over {
-            self.input().lingers = Some(Instant::now());
+            self.input().lingers = Some((Instant::now(), 0));
             socket::shut(&self.fd, Shutdown::Write);
         } else if let Feeding::Loop(handle) = &self.settings.feeding
             && (over || disposition.closes())
@@ -71,11 +59,11 @@ impl Connection {
             });
             match found {
                 Ok(found) if found.timed_out() => {
-                    tracing::warn!(peer = %self.peer, "the web server has not read the answer in time");
+                    tracing::warn!(peer = self.peer_name(), "the web server has not read the answer in time");
                     break Err(self.gone());
                 }
                 Ok(found) if found.writable || found.hung_up => break Ok(()),
-                Ok(_) => self.read(),
+                Ok(_) => self.read(&mut self.input()),
                 Err(_) => break Err(self.gone()),
             }
         };
@@ -97,7 +85,10 @@ impl Connection {
     }
 
     pub(super) fn gone(&self) -> LinkGone {
-        self.input().die();
+        let mut input = self.input();
+        input.die();
+        input.abandon();
+        drop(input);
         socket::shut(&self.fd, Shutdown::Both);
         LinkGone
     }
@@ -148,12 +139,12 @@ impl Link for Connection {
     ) -> Result<(), LinkGone> {
         let writing = self.output(blocker);
         if !self.can_write(key) {
-            if let Ok((disposition, _)) = self.retire(key) {
+            if let Ok((disposition, _)) = self.input().retire(key) {
                 self.settle(disposition);
             }
             return Err(LinkGone);
         }
-        let ended = if last { Some(self.retire(key)?) } else { None };
+        let ended = if last { Some(self.input().retire(key)?) } else { None };
         let total = parts.iter().map(|part| part.len()).sum();
         let records: Vec<_> = encode::stream_records(RecordType::STDOUT, key.id(), total).collect();
         let mut slices = gather(&records, parts);
@@ -173,16 +164,14 @@ impl Link for Connection {
         if !self.can_write(key) {
             return;
         }
-        if let Some(active) = self.input().requests.iter_mut().find(|active| active.request.key() == key) {
-            active.stderr_used = true;
-        }
+        self.input().note_stderr(key);
         let records: Vec<_> = encode::stream_records(RecordType::STDERR, key.id(), text.len()).collect();
         let _ = self.write_all(&mut gather(&records, &[text]), blocker);
     }
 
     fn cut(&self, key: RequestKey, blocker: &dyn Blocker) {
         let _writing = self.output(blocker);
-        let Ok((disposition, _)) = self.retire(key) else { return };
+        let Ok((disposition, _)) = self.input().retire(key) else { return };
         let alone = self.input().requests.is_empty();
         if alone {
             self.gone();
@@ -195,38 +184,51 @@ impl Link for Connection {
     }
 
     fn wait_for_input(&self, request: &Request, blocker: &dyn Blocker) {
-        if !self.settings.feeding.is_pull() {
-            self.resume();
-            blocker.block(&mut || request.body().wait());
-            return;
-        }
-        let ended = {
-            let input = self.input();
-            input.eof || input.dead
-        };
-        if ended {
-            request.abort();
-            return;
-        }
-        let mut found = Ok(socket::Readiness::default());
-        blocker.block(&mut || {
-            found = socket::wait(self.fd.as_fd(), true, false, self.settings.limits.read_timeout);
-        });
-        if request.is_ended() {
-            // What arrives now belongs to the next request, and the loop reads it.
-            return;
-        }
-        if found.is_ok_and(|found| !found.timed_out()) {
-            self.read();
+        let limit = self.settings.limits.read_timeout;
+        let mut in_time = true;
+        if self.settings.feeding.is_pull() {
+            in_time = self.pull(request, blocker);
         } else {
-            tracing::warn!(peer = %self.peer, "the web server has not sent the request body in time");
-            self.input().die();
-            request.abort();
+            self.resume();
+            blocker.block(&mut || in_time = request.wait(limit));
+        }
+        if !in_time && !request.is_ended() {
+            tracing::warn!(peer = self.peer_name(), "the web server has not sent the request body in time");
+            // The application is told, and may still answer.
+            request.break_off();
         }
     }
 
     fn peer(&self) -> String {
-        self.peer.clone()
+        self.peer_name()
+    }
+}
+
+impl Connection {
+    /// Waits for input and reads it, in the thread that serves the request; `false` when none has come in time.
+    fn pull(&self, request: &Request, blocker: &dyn Blocker) -> bool {
+        let mut input = self.input();
+        if input.is_over() {
+            request.abort();
+            return true;
+        }
+        if request.has_news() {
+            // Somebody looked after the connection, and has read.
+            return true;
+        }
+        input.pulled = true;
+        drop(input);
+        let mut found = Ok(socket::Readiness::default());
+        let limit = self.settings.limits.read_timeout;
+        blocker.block(&mut || found = socket::wait(self.fd.as_fd(), true, false, limit));
+        let mut input = self.input();
+        input.pulled = false;
+        let in_time = found.is_ok_and(|found| !found.timed_out());
+        // What arrives after the end of the request belongs to the next one, and the loop reads it.
+        if in_time && !request.is_ended() {
+            self.read(&mut input);
+        }
+        in_time
     }
 }
 

@@ -2,72 +2,36 @@
 //!
 //! Reading ([`Connection::pump`]) and writing (the [`Link`] of its requests) may happen in different threads. Two locks keep
 //! them apart: `output` is held while records are written, for as long as the peer needs, and only ever waited for through a
-//! [`Blocker`]; `input` guards the protocol's state and is never held across a wait. Whoever needs both takes `output`
-//! first.
+//! [`Blocker`](crate::app::Blocker); `input` guards the protocol's state and is never held across a wait. Whoever needs both
+//! takes `output` first.
 
+mod input;
 mod link;
 
-use std::io::{self};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use fcgi_proto::RequestKey;
-use fcgi_proto::server::{self};
-
+pub(super) use self::input::{Input, Phase, Stage};
 use super::intake::{self, Work};
 use super::settings::{Feeding, Settings};
-use crate::app::{Link, Request};
+use crate::app::Link;
 use crate::os::channel::Handoff;
 use crate::os::poller::Token;
-use crate::os::socket::{self};
+use crate::os::socket;
 
 /// A connection that a worker serves.
 pub(super) struct Connection {
     this: Weak<Self>,
     fd: OwnedFd,
     token: Token,
-    peer: String,
     settings: Arc<Settings>,
     input: Mutex<Input>,
     output: Mutex<()>,
     /// An answer waits for the peer to read: input must go on being read, or both sides wait for ever.
     writer_waits: AtomicBool,
-}
-
-/// What the reading side knows.
-#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
-pub(super) struct Input {
-    pub(super) protocol: server::Connection,
-    buffer: BytesMut,
-    pub(super) requests: Vec<Active>,
-    /// Requests that can be served, until the loop asks for them.
-    pub(super) ready: Vec<Work>,
-    /// Bytes for the peer that have to wait for the writer.
-    outbox: Vec<Bytes>,
-    room: usize,
-    eof: bool,
-    dead: bool,
-    paused: bool,
-    /// It belongs to another process now: nothing is read from it any more, and it is closed without a word.
-    passed: bool,
-    /// Since when the connection only waits for the peer to close it.
-    lingers: Option<Instant>,
-    last_progress: Instant,
-    served_any: bool,
-}
-
-/// A request that was begun and not ended.
-pub(super) struct Active {
-    pub(super) request: Arc<Request>,
-    /// It was handed to the application, or is being refused.
-    pub(super) given: bool,
-    /// It is refused: what still comes of it is thrown away.
-    pub(super) refused: bool,
-    /// Something was sent on its STDERR, which has to be closed then.
-    stderr_used: bool,
 }
 
 /// What to do with a connection.
@@ -77,21 +41,6 @@ pub(super) enum Fate {
     Keep,
     /// Close it at once: nothing is lost.
     Close,
-}
-
-/// What a connection is busy with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Phase {
-    /// Nothing: no request is there, not even a part of one.
-    Idle { served_any: bool },
-    /// A request is on its way from the peer.
-    Arriving,
-    /// The application has at least one of its requests.
-    Running,
-    /// It waits for the peer to close.
-    Lingering,
-    /// Another process has it.
-    Passed,
 }
 
 /// What came of the wish to pass a connection on.
@@ -105,30 +54,27 @@ pub(super) enum Passing {
     Refused,
 }
 
+/// Whether the loop has stopped reading from a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pause {
+    /// It reads.
+    None,
+    /// Until the application has taken what is there.
+    UntilRead,
+    /// The same, but not for long: other requests may come behind.
+    Briefly,
+}
+
 impl Connection {
-    pub(super) fn new(fd: OwnedFd, token: Token, peer: String, settings: Arc<Settings>) -> Arc<Self> {
-        let protocol = server::Connection::new(settings.protocol);
+    /// Takes charge of a socket; `kept`: it has served requests before, in another process.
+    pub(super) fn new(fd: OwnedFd, token: Token, kept: bool, settings: Arc<Settings>) -> Arc<Self> {
+        let input = Input::new(settings.protocol, kept);
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
             fd,
             token,
-            peer,
             settings,
-            input: Mutex::new(Input {
-                protocol,
-                buffer: BytesMut::new(),
-                requests: Vec::new(),
-                ready: Vec::new(),
-                outbox: Vec::new(),
-                room: FIRST_READ,
-                eof: false,
-                dead: false,
-                paused: false,
-                passed: false,
-                lingers: None,
-                last_progress: Instant::now(),
-                served_any: false,
-            }),
+            input: Mutex::new(input),
             output: Mutex::new(()),
             writer_waits: AtomicBool::new(false),
         })
@@ -136,29 +82,56 @@ impl Connection {
 
     /// Reads what is there, once, and gives out the requests that can be served now.
     pub(super) fn pump(&self, ready: &mut Vec<Work>) {
-        self.read();
-        ready.append(&mut self.input().ready);
+        let mut input = self.input();
+        self.read(&mut input);
+        ready.append(&mut input.ready);
+        drop(input);
+        self.flush_outbox();
+    }
+
+    /// Looks, while the application runs in the thread that usually reads, whether its request is still wanted: reads what
+    /// has come meanwhile, as far as there is room for it, and finds out whether the peer is gone.
+    pub(super) fn look_after(&self) {
+        let mut input = self.input();
+        if !input.is_running() || input.pulled {
+            return;
+        }
+        if !input.requests.iter().any(|active| active.request.is_full()) {
+            self.read(&mut input);
+        } else if socket::is_hung_up(self.fd.as_fd()) {
+            input.abandon();
+        }
+        drop(input);
         self.flush_outbox();
     }
 
     /// Reads once; what comes is put where it belongs.
-    fn read(&self) {
-        let mut input = self.input();
-        if input.dead || input.eof || input.passed {
+    fn read(&self, input: &mut Input) {
+        if input.dead || input.passed {
             return;
         }
-        let Input { buffer, room, .. } = &mut *input;
-        match socket::receive(self.fd.as_fd(), buffer, *room) {
-            Ok(0) => {
-                input.eof = true;
-                input.protocol.handle_eof();
+        if !input.eof {
+            let Input { buffer, room, .. } = &mut *input;
+            match socket::receive(self.fd.as_fd(), buffer, *room) {
+                Ok(0) => {
+                    input.eof = true;
+                    input.protocol.handle_eof();
+                }
+                Ok(got) => input.take(got, &|| self.peer_name()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    input.die();
+                    input.abandon();
+                }
             }
-            Ok(got) => input.take(got, &self.peer),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(_) => input.die(),
+            let link = || self.this.clone() as Weak<dyn Link>;
+            intake::drain(input, &link, &self.settings);
+            input.note_times();
         }
-        let link = || self.this.clone() as Weak<dyn Link>;
-        intake::drain(&mut input, &link, &self.settings);
+        // The end of the input is the end of the peer, unless it can be seen to wait for the answer.
+        if input.eof && !input.gone && (!self.is_local() || socket::is_hung_up(self.fd.as_fd())) {
+            input.abandon();
+        }
     }
 
     /// Decides about the connection after a read or after a request.
@@ -166,22 +139,18 @@ impl Connection {
         let input = self.input();
         let gone = input.dead || input.eof || input.passed;
         let finished = gone || input.protocol.should_close() && input.lingers.is_none();
-        if finished && !input.requests.iter().any(|active| active.given) { Fate::Close } else { Fate::Keep }
+        if finished && !input.is_running() { Fate::Close } else { Fate::Keep }
+    }
+
+    /// Whether it could be closed without harm: no request is there, not even a part of one.
+    pub(super) fn has_nothing(&self) -> bool {
+        let input = self.input();
+        matches!(input.phase(), Phase::Idle | Phase::Draining)
+            || input.phase() == Phase::Head && input.is_silent()
     }
 
     pub(super) fn phase(&self) -> Phase {
-        let input = self.input();
-        if input.passed {
-            Phase::Passed
-        } else if input.requests.iter().any(|active| active.given) {
-            Phase::Running
-        } else if input.lingers.is_some() {
-            Phase::Lingering
-        } else if !input.requests.is_empty() || !input.protocol.is_idle() || !input.buffer.is_empty() {
-            Phase::Arriving
-        } else {
-            Phase::Idle { served_any: input.served_any }
-        }
+        self.input().phase()
     }
 
     /// Gives the connection to a sibling if nothing is going on, so that nothing can be lost; any thread may do it.
@@ -194,32 +163,49 @@ impl Connection {
         if input.passed { Passing::Done } else { Passing::Refused }
     }
 
-    /// How long nothing has come from the peer, and nothing gone to it.
-    pub(super) fn quiet_for(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.input().last_progress)
-    }
-
-    /// Gives up waiting for the peer: the requests that still arrive are broken off.
-    pub(super) fn give_up(&self) {
+    /// Ends what the peer has let wait for too long: a request whose body does not come is answered, everything else is
+    /// closed. `true` when there is something for the loop to do.
+    pub(super) fn end_waiting(&self, now: Instant) -> bool {
         let mut input = self.input();
-        input.die();
-        for active in &input.requests {
-            active.request.abort();
+        if !input.is_late(now, &self.settings.limits) {
+            return false;
         }
+        let (peer, phase) = (self.peer_name(), input.phase());
+        match phase {
+            Phase::Body => intake::refuse_stalled(&mut input),
+            Phase::Head if !input.is_silent() => {
+                tracing::warn!(peer, "the head of a request was not whole in time, the connection is closed");
+                input.die();
+            }
+            _ => {
+                tracing::debug!(peer, ?phase, "closing a connection that has nothing to say");
+                input.die();
+            }
+        }
+        true
     }
 
     /// Stops reading for now if the only request does not take what has come.
-    pub(super) fn pause_if_full(&self) {
-        let Feeding::Loop(handle) = &self.settings.feeding else { return };
+    pub(super) fn pause_if_full(&self) -> Pause {
+        let Feeding::Loop(handle) = &self.settings.feeding else { return Pause::None };
         let mut input = self.input();
-        let full = match &input.requests[..] {
-            [active] if active.given => active.request.body().is_full(),
-            _ => false,
-        };
-        if full && !input.paused && !input.eof && !self.writer_waits.load(Ordering::Acquire) {
-            // Under the lock: otherwise the request could end, and resume, before this has paused.
-            input.paused = handle.pause(&self.fd, self.token);
+        let waits = self.writer_waits.load(Ordering::Acquire);
+        if !input.may_pause() || input.paused || input.eof || waits {
+            return Pause::None;
         }
+        // Under the lock: otherwise the request could end, and resume, before this has paused.
+        input.paused = handle.pause(&self.fd, self.token);
+        match input.paused {
+            true if input.is_shared() => Pause::Briefly,
+            true => Pause::UntilRead,
+            false => Pause::None,
+        }
+    }
+
+    /// Reads again although the request has not taken what came: the rest of its body is kept in a file.
+    pub(super) fn end_pause(&self) {
+        self.input().spools = true;
+        self.resume();
     }
 
     /// Whether nothing more comes from the peer, so that there is nothing to wait for but the end of what runs.
@@ -227,64 +213,27 @@ impl Connection {
         self.input().is_over()
     }
 
+    /// Whether it would be noticed at once if the peer closed the connection that it only half closed so far.
+    pub(super) fn is_half_open(&self) -> bool {
+        let input = self.input();
+        input.eof && !input.gone && !input.dead
+    }
+
     pub(super) fn token(&self) -> Token {
         self.token
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
+    /// Who is at the other end, for the log.
+    pub(super) fn peer_name(&self) -> String {
+        socket::peer_name(self.fd.as_fd())
     }
 
-    pub(super) fn peer_name(&self) -> &str {
-        &self.peer
+    fn is_local(&self) -> bool {
+        socket::is_local(self.fd.as_fd())
     }
 
     pub(super) fn input(&self) -> MutexGuard<'_, Input> {
         self.input.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Input {
-    fn take(&mut self, got: usize, peer: &str) {
-        self.last_progress = Instant::now();
-        self.room = if got >= self.room { LARGE_READ } else { FIRST_READ };
-        if let Err(error) = self.protocol.handle_input(&mut self.buffer) {
-            let hint = error.hint().unwrap_or("");
-            tracing::warn!(peer, error = %error, hint, "protocol error, the connection is closed");
-            self.dead = true;
-        }
-        while let Some(piece) = self.protocol.poll_transmit() {
-            self.outbox.push(piece);
-        }
-        if self.buffer.is_empty() && self.buffer.capacity() < FIRST_READ {
-            self.buffer = BytesMut::new();
-        }
-    }
-
-    fn die(&mut self) {
-        self.dead = true;
-        self.protocol.handle_eof();
-    }
-
-    /// Whether nothing more comes from the peer.
-    pub(super) fn is_over(&self) -> bool {
-        self.dead || self.eof
-    }
-
-    /// Whether the next byte from the peer begins something new, which any process could take up.
-    fn is_untouched(&self) -> bool {
-        let nothing_here = self.requests.is_empty() && self.protocol.is_idle() && self.buffer.is_empty();
-        let nothing_left = self.ready.is_empty() && self.outbox.is_empty();
-        let stays = !self.is_over() && self.lingers.is_none() && !self.protocol.should_close();
-        nothing_here && nothing_left && stays
-    }
-
-    pub(super) fn is_given(&self, key: RequestKey) -> bool {
-        self.requests.iter().any(|active| active.request.key() == key && active.given)
-    }
-
-    pub(super) fn add(&mut self, request: Arc<Request>) {
-        self.requests.push(Active { request, given: false, refused: false, stderr_used: false });
     }
 }
 
@@ -293,9 +242,3 @@ impl AsFd for Connection {
         self.fd.as_fd()
     }
 }
-
-/// Bytes asked of the kernel at first: the head of nearly every request fits.
-const FIRST_READ: usize = 8 * 1024;
-
-/// Bytes asked of the kernel while a body streams in.
-const LARGE_READ: usize = 128 * 1024;

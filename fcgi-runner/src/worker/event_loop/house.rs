@@ -1,13 +1,15 @@
 //! What a loop does between its events: listening or not, leaving, ending what has waited for too long.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::super::connection::{Connection, Passing, Phase};
+use super::super::connection::{Connection, Passing};
 use super::super::intake::Work;
 use super::super::pool::Pool;
-use super::{EventLoop, LISTENER, SWEEP, State};
+use super::{EventLoop, HANDOFF, LISTENER, SWEEP, State};
 use crate::app::Blocker;
+use crate::os::socket::Accepted;
 
 impl EventLoop<'_> {
     /// What has to be done after each round, whatever happened in it.
@@ -21,6 +23,7 @@ impl EventLoop<'_> {
             State::Quitting => {}
         }
         let now = Instant::now();
+        self.end_pauses(now);
         if now.duration_since(self.swept_at) >= SWEEP {
             self.swept_at = now;
             self.sweep(now, work, blocker);
@@ -29,9 +32,9 @@ impl EventLoop<'_> {
 
     /// Listens only while a connection could be served: others may be idle.
     fn mind_accepting(&mut self) {
-        let paused = self.accept_again_at.is_some_and(|at| at > Instant::now());
-        let wanted = !paused && !self.pool.as_ref().is_some_and(Pool::is_saturated);
-        if !paused {
+        self.mind_fullness();
+        let wanted = !self.is_full && !self.pool.as_ref().is_some_and(Pool::is_saturated);
+        if !self.is_full {
             self.accept_again_at = None;
         }
         if wanted && !self.accepting && !self.listeners.is_empty() {
@@ -41,6 +44,27 @@ impl EventLoop<'_> {
             }
         } else if !wanted {
             self.stop_accepting();
+        }
+    }
+
+    /// Takes no more connections than may be open at once; the rest waits in the queues, or finds a sibling.
+    fn mind_fullness(&mut self) {
+        let crowded = self.connections.len() >= self.max_connections;
+        let full = crowded || self.accept_again_at.is_some_and(|at| at > Instant::now());
+        if full == self.is_full {
+            return;
+        }
+        self.is_full = full;
+        if crowded {
+            let limit = self.max_connections;
+            tracing::warn!(limit, "as many connections as allowed, further ones wait (`maxconnections`)");
+        }
+        if let Some(handoff) = &self.handoff {
+            let _ = if full {
+                self.poller.forget(handoff.as_fd())
+            } else {
+                self.poller.watch_shared(handoff.as_fd(), HANDOFF)
+            };
         }
     }
 
@@ -56,8 +80,8 @@ impl EventLoop<'_> {
     fn wind_down(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         if self.state == State::Stopping {
             // What was passed on while others were told to leave as well.
-            while let Some(fd) = self.handoff.as_ref().and_then(|handoff| handoff.take()) {
-                self.adopt(fd, "kept".to_owned(), work, blocker);
+            while let Some(Accepted::Connection(fd)) = self.handoff.as_ref().map(|handoff| handoff.take()) {
+                self.adopt(fd, true, work, blocker);
             }
         }
         if self.accepting && self.state == State::Stopping {
@@ -69,7 +93,7 @@ impl EventLoop<'_> {
         let idle: Vec<usize> = self
             .connections
             .iter()
-            .filter(|(_, entry)| matches!(entry.connection.phase(), Phase::Idle { .. }))
+            .filter(|(_, entry)| entry.connection.has_nothing())
             .map(|(index, _)| index)
             .collect();
         for index in idle {
@@ -95,31 +119,32 @@ impl EventLoop<'_> {
         blocker: &dyn Blocker,
     ) -> bool {
         self.advance(connection, work, blocker);
-        !matches!(connection.phase(), Phase::Idle { .. })
+        !connection.has_nothing()
     }
 
     /// Ends what has been waited for too long.
     fn sweep(&mut self, now: Instant, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        let all: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();
-        for index in all {
-            let connection = self.connections[index].connection.clone();
-            let settings = connection.settings();
-            let limit = match connection.phase() {
-                Phase::Idle { served_any: true } => settings.limits.idle_timeout,
-                Phase::Idle { served_any: false } => settings.limits.header_timeout,
-                Phase::Arriving => settings.limits.read_timeout,
-                Phase::Lingering => LINGER,
-                Phase::Running | Phase::Passed => continue,
-            };
-            if connection.quiet_for(now) < limit {
-                continue;
-            }
-            tracing::debug!(peer = connection.peer_name(), phase = ?connection.phase(), "closing a quiet connection");
-            connection.give_up();
+        let late: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, entry)| entry.connection.end_waiting(now))
+            .map(|(_, entry)| entry.connection.clone())
+            .collect();
+        for connection in late {
             self.advance(&connection, work, blocker);
         }
     }
-}
 
-/// Longest silence of a web server that was told that nothing more comes.
-const LINGER: Duration = Duration::from_secs(2);
+    /// Reads again from connections whose request has not taken what came.
+    fn end_pauses(&mut self, now: Instant) {
+        while let Some((until, index)) = self.paused.front().copied() {
+            if until > now {
+                return;
+            }
+            self.paused.pop_front();
+            if let Some(entry) = self.connections.get(index) {
+                entry.connection.end_pause();
+            }
+        }
+    }
+}

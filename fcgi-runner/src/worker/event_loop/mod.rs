@@ -6,8 +6,10 @@
 //! by its attendant.
 
 mod house;
+mod orders;
 
-use std::io::{self, Read};
+use std::collections::VecDeque;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -16,16 +18,16 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::attendant::Attendant;
-use super::connection::{Connection, Fate, Phase};
+use super::connection::{Connection, Fate, Pause, Phase};
 use super::intake::Work;
 use super::pool::Pool;
 use super::service::Service;
 use super::settings::{Feeding, Settings};
 use crate::app::{Blocker, Host};
-use crate::os::channel::{Handoff, Heard, Line, Order, Report};
+use crate::os::channel::{Handoff, Line, Report};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
-use crate::os::signals::{WorkerSignal, WorkerSignals};
+use crate::os::signals::WorkerSignals;
 use crate::os::socket::{self, Accepted};
 use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
@@ -49,6 +51,11 @@ pub(super) struct EventLoop<'w> {
     /// Passes connections on while this thread serves; there is none before there is something to pass on.
     pub(super) attendant: Option<Attendant>,
     pub(super) state: State,
+    /// Connections from which the loop does not read until then.
+    pub(super) paused: VecDeque<(Instant, Token)>,
+    /// Connections that may be open at once.
+    pub(super) max_connections: usize,
+    pub(super) is_full: bool,
     pub(super) accepting: bool,
     pub(super) accept_again_at: Option<Instant>,
     pub(super) swept_at: Instant,
@@ -85,7 +92,7 @@ impl EventLoop<'_> {
             line.report(&Report::Ready);
         }
         if let Some(fd) = first {
-            self.adopt(fd, "the CGI bridge".to_owned(), &mut work, blocker);
+            self.adopt(fd, false, &mut work, blocker);
         }
         while !self.is_over() {
             let timeout = self.timeout();
@@ -135,10 +142,12 @@ impl EventLoop<'_> {
                 self.let_go_of_finished();
             }
             HANDOFF => {
-                if self.state == State::Serving
-                    && let Some(fd) = self.handoff.as_ref().and_then(|handoff| handoff.take())
-                {
-                    self.adopt(fd, "kept".to_owned(), work, blocker);
+                if self.state == State::Serving && !self.is_full {
+                    match self.handoff.as_ref().map_or(Accepted::Nobody, |handoff| handoff.take()) {
+                        Accepted::Connection(fd) => self.adopt(fd, true, work, blocker),
+                        Accepted::Exhausted(error) => self.pause_accepting(&error),
+                        Accepted::Nobody => {}
+                    }
                 }
             }
             listener if listener >= LISTENER => {
@@ -160,24 +169,28 @@ impl EventLoop<'_> {
         let listener = &self.listeners[index];
         match socket::accept(listener.as_fd(), listener.is_tcp())? {
             Accepted::Connection(fd) => {
-                let peer = listener.name().to_owned();
-                self.adopt(fd, peer, work, blocker);
+                self.adopt(fd, false, work, blocker);
                 Ok(true)
             }
             Accepted::Nobody => Ok(false),
             Accepted::Exhausted(error) => {
-                tracing::error!(%error, "cannot accept connections, trying again in a second");
-                self.stop_accepting();
-                self.accept_again_at = Some(Instant::now() + ACCEPT_PAUSE);
+                self.pause_accepting(&error);
                 Ok(false)
             }
         }
     }
 
-    /// Takes a connection in, and reads from it at once: the request is usually there already.
-    fn adopt(&mut self, fd: OwnedFd, peer: String, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+    fn pause_accepting(&mut self, error: &io::Error) {
+        tracing::error!(%error, "cannot accept connections, trying again in a second");
+        self.stop_accepting();
+        self.accept_again_at = Some(Instant::now() + ACCEPT_PAUSE);
+    }
+
+    /// Takes a connection in, and reads from it at once: the request is usually there already. `kept`: another worker has
+    /// served it before.
+    fn adopt(&mut self, fd: OwnedFd, kept: bool, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         let vacant = self.connections.vacant_entry();
-        let connection = Connection::new(fd, vacant.key(), peer, self.settings.clone());
+        let connection = Connection::new(fd, vacant.key(), kept, self.settings.clone());
         vacant.insert(Entry { connection: connection.clone(), watched: false });
         self.advance(&connection, work, blocker);
     }
@@ -190,25 +203,38 @@ impl EventLoop<'_> {
             // The loop must know the connection before an application thread can end it.
             self.watch(index);
         }
-        if !work.is_empty()
-            && let Some(attendant) = &mut self.attendant
-        {
-            attendant.begin(self.connections.get(index).is_some_and(|entry| entry.watched));
+        if self.pool.is_none() && !work.is_empty() {
+            self.serve(connection, work, blocker);
         }
-        for item in work.drain(..) {
-            match &mut self.pool {
-                None => self.service.perform(&item, blocker),
-                Some(pool) => pool.submit(item),
-            }
+        if let Some(pool) = &mut self.pool {
+            work.drain(..).for_each(|item| pool.submit(item));
         }
         match connection.fate() {
             Fate::Close => self.drop_connection(index),
             // An end of stream would be reported again and again; the threads tell when they are done.
+            Fate::Keep if self.pool.is_some() && connection.is_half_open() => {
+                let _ = self.poller.pause(connection.as_fd(), index);
+            }
             Fate::Keep if self.pool.is_some() && connection.is_over() => self.unwatch(index),
             Fate::Keep => {
                 self.watch(index);
-                connection.pause_if_full();
+                if connection.pause_if_full() == Pause::Briefly {
+                    self.paused.push_back((Instant::now() + PATIENCE, index));
+                }
             }
+        }
+    }
+
+    /// Serves in this very thread, while the attendant looks after the rest.
+    fn serve(&mut self, connection: &Arc<Connection>, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        if let Some(attendant) = self.attendant() {
+            attendant.begin(connection);
+        }
+        for item in work.drain(..) {
+            self.service.perform(&item, blocker);
+        }
+        if let Some(attendant) = &mut self.attendant {
+            attendant.end();
         }
     }
 
@@ -229,16 +255,14 @@ impl EventLoop<'_> {
         }
     }
 
-    /// The attendant of a worker that has siblings and would keep its connections waiting.
+    /// The attendant of a worker that cannot look after its connections while it serves.
     fn attendant(&mut self) -> Option<&mut Attendant> {
-        if self.attendant.is_none()
-            && self.pool.is_none()
-            && self.state < State::Stopping
-            && let Some(handoff) = &self.handoff
-        {
-            match Attendant::start(self.poller.clone(), handoff.clone(), self.wake.clone()) {
+        if self.attendant.is_none() && self.pool.is_none() {
+            match Attendant::start(self.poller.clone(), self.handoff.clone(), self.wake.clone()) {
                 Ok(attendant) => self.attendant = Some(attendant),
-                Err(error) => tracing::error!(%error, "nobody looks after kept connections"),
+                Err(error) => {
+                    tracing::error!(%error, "nobody looks after connections while a request is served");
+                }
             }
         }
         self.attendant.as_mut()
@@ -288,82 +312,12 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Runs what the application itself wants to do about signals.
-    fn run_handlers(&self) {
-        let mut rung = [0; 64];
-        while self.bell.as_ref().is_some_and(|mut bell| bell.read(&mut rung).is_ok_and(|count| count > 0)) {}
-        self.host.handle_signals();
-    }
-
-    fn hear_master(&mut self) {
-        let Some(line) = &self.line else { return };
-        match line.next_order() {
-            Heard::Message(Order::Retire) => self.enter(State::Retiring),
-            Heard::Message(Order::Stop) => self.enter(State::Stopping),
-            Heard::Message(Order::ReopenLogs) => self.reopen_logs(),
-            Heard::Silence => {}
-            Heard::Gone => {
-                tracing::warn!("the master is gone, this worker leaves");
-                let _ = self.poller.forget(line);
-                self.enter(State::Stopping);
-            }
-        }
-    }
-
-    fn reopen_logs(&self) {
-        if let Err(error) = self.logs.open() {
-            tracing::error!(%error, "a log file cannot be reopened");
-        }
-        if let Some(log) = &self.service.access_log {
-            log.reopen();
-        }
-    }
-
-    fn hear_signals(&mut self) {
-        while let Some(signal) = self.signals.next() {
-            let state = match signal {
-                WorkerSignal::Finish if self.state == State::Stopping && self.line.is_none() => {
-                    State::Quitting
-                }
-                WorkerSignal::Finish if self.line.is_some() => State::Retiring,
-                WorkerSignal::Finish => State::Stopping,
-                WorkerSignal::Quit => State::Quitting,
-            };
-            self.enter(state);
-        }
-    }
-
-    fn enter(&mut self, state: State) {
-        if state <= self.state {
-            return;
-        }
-        let was_serving = self.state == State::Serving;
-        self.state = state;
-        if let Some(pool) = &self.pool {
-            pool.tell_ends(true);
-        }
-        if was_serving
-            && state == State::Retiring
-            && let Some(line) = &self.line
-        {
-            line.report(&Report::Leaving);
-        }
-        if state >= State::Stopping
-            && let Some(attendant) = &mut self.attendant
-        {
-            // Nobody takes what is passed on now.
-            attendant.dismiss();
-        }
-        if was_serving && let Some(handoff) = &self.handoff {
-            let _ = self.poller.forget(handoff.as_fd());
-        }
-    }
-
     fn timeout(&self) -> Option<Duration> {
         if self.connections.is_empty() && self.accept_again_at.is_none() {
             return None;
         }
-        Some(SWEEP)
+        let pause = self.paused.front().map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        Some(pause.map_or(SWEEP, |pause| pause.min(SWEEP)))
     }
 
     fn is_over(&self) -> bool {
@@ -393,6 +347,9 @@ const EVENTS: usize = 64;
 
 /// Between two looks at connections that may be quiet for too long.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long requests that may come behind one that does not read its body have to wait at most.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// After running out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,81 @@
+//! What a loop is told: by the master, by signals, by the application's own handlers.
+
+use std::io::Read;
+use std::os::fd::AsFd;
+
+use super::{EventLoop, State};
+use crate::os::channel::{Heard, Order, Report};
+use crate::os::signals::WorkerSignal;
+
+impl EventLoop<'_> {
+    /// Runs what the application itself wants to do about signals.
+    pub(super) fn run_handlers(&self) {
+        let mut rung = [0; 64];
+        while self.bell.as_ref().is_some_and(|mut bell| bell.read(&mut rung).is_ok_and(|count| count > 0)) {}
+        self.host.handle_signals();
+    }
+
+    pub(super) fn hear_master(&mut self) {
+        let Some(line) = &self.line else { return };
+        match line.next_order() {
+            Heard::Message(Order::Retire) => self.enter(State::Retiring),
+            Heard::Message(Order::Stop) => self.enter(State::Stopping),
+            Heard::Message(Order::ReopenLogs) => self.reopen_logs(),
+            Heard::Silence => {}
+            Heard::Gone => {
+                tracing::warn!("the master is gone, this worker leaves");
+                let _ = self.poller.forget(line);
+                self.enter(State::Stopping);
+            }
+        }
+    }
+
+    fn reopen_logs(&self) {
+        if let Err(error) = self.logs.open() {
+            tracing::error!(%error, "a log file cannot be reopened");
+        }
+        if let Some(log) = &self.service.access_log {
+            log.reopen();
+        }
+    }
+
+    pub(super) fn hear_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            let state = match signal {
+                WorkerSignal::Finish if self.state == State::Stopping && self.line.is_none() => {
+                    State::Quitting
+                }
+                WorkerSignal::Finish if self.line.is_some() => State::Retiring,
+                WorkerSignal::Finish => State::Stopping,
+                WorkerSignal::Quit => State::Quitting,
+            };
+            self.enter(state);
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: State) {
+        if state <= self.state {
+            return;
+        }
+        let was_serving = self.state == State::Serving;
+        self.state = state;
+        if let Some(pool) = &self.pool {
+            pool.tell_ends(true);
+        }
+        if was_serving
+            && state == State::Retiring
+            && let Some(line) = &self.line
+        {
+            line.report(&Report::Leaving);
+        }
+        if state >= State::Stopping
+            && let Some(attendant) = &mut self.attendant
+        {
+            // Nobody takes what is passed on now.
+            attendant.keep_all();
+        }
+        if was_serving && let Some(handoff) = &self.handoff {
+            let _ = self.poller.forget(handoff.as_fd());
+        }
+    }
+}
