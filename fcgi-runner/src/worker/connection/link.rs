@@ -139,7 +139,9 @@ impl Link for Connection {
     ) -> Result<(), LinkGone> {
         let writing = self.output(blocker);
         if !self.can_write(key) {
-            if let Ok((disposition, _)) = self.input().retire(key) {
+            // In a statement of its own: the lock must be free again.
+            let retired = self.input().retire(key);
+            if let Ok((disposition, _)) = retired {
                 self.settle(disposition);
             }
             return Err(LinkGone);
