@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use fcgi_runner::app::ByRole;
 use fcgi_runner::python::PythonHost;
 use fcgi_runner::start::{self, Door};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    start::main(&words, &Door { host: &PythonHost::new, application_given: false }).into()
+    start::main(&words, &Door { host: &PythonHost::new, given: ByRole::default() }).into()
 }

@@ -10,6 +10,7 @@ mod caller;
 
 use std::ffi::OsString;
 
+use fcgi_runner::app::ByRole;
 use fcgi_runner::cli::{self, Command};
 use fcgi_runner::exit::ExitStatus;
 use fcgi_runner::python::PythonHost;
@@ -27,7 +28,8 @@ mod native {
     use super::{serve, version};
 }
 
-/// Runs the server by these words until it ends, with `application` or with the one that the words name.
+/// Runs the server by these words until it ends, with `application` or with the one that the words name; so it is with those of
+/// the other roles.
 ///
 /// Returns whether it has ended by SIGHUP, so that it can be started again.
 ///
@@ -35,18 +37,21 @@ mod native {
 /// `SystemExit` in the process that has only started a server in the background, and `StartError`, a kind of it, where the
 /// server cannot be started; nothing has been printed about it then.
 #[pyfunction]
-#[pyo3(signature = (application, words, /))]
+#[pyo3(signature = (application, words, /, authorizer = None, filter = None))]
 #[expect(clippy::needless_pass_by_value, reason = "arguments from Python are handed over")]
-fn serve(py: Python<'_>, application: Option<Py<PyAny>>, words: Vec<OsString>) -> PyResult<bool> {
+fn serve(
+    py: Python<'_>,
+    application: Option<Py<PyAny>>,
+    words: Vec<OsString>,
+    authorizer: Option<Py<PyAny>>,
+    filter: Option<Py<PyAny>>,
+) -> PyResult<bool> {
     check_virtualenv(py, &words)?;
     let caller = Caller::save()?;
-    let ended = match application {
-        Some(application) => {
-            let host = |options| PythonHost::with_callable(options, application.clone_ref(py));
-            start::run(&words, &Door { host: &host, application_given: true })
-        }
-        None => start::run(&words, &Door { host: &PythonHost::new, application_given: false }),
-    };
+    let callables = ByRole { responder: application, authorizer, filter };
+    let host =
+        |options| PythonHost::with_callables(options, callables.map(|callable| callable.clone_ref(py)));
+    let ended = start::run(&words, &Door { host: &host, given: callables.map(|_| ()) });
     drop(caller);
     match ended {
         Ok(Ended::Stopped | Ended::Printed) => Ok(false),

@@ -1,4 +1,4 @@
-//! What a request carries: STDIN (or DATA) on its way from the socket to the application.
+//! What a request carries: STDIN, or the DATA of a filter, on its way from the socket to the application.
 //!
 //! The side of the socket pushes, the side of the application takes. Up to [`MEMORY`] bytes wait in memory as the very
 //! buffers that the socket filled; what comes beyond that, because the application is not reading while the web server
@@ -13,12 +13,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::cgi::environ::ContentLength;
+
 /// Bytes of a body that may wait in memory.
 const MEMORY: usize = 256 * 1024;
 
 /// A body with its two ends.
 #[derive(Debug, Default)]
 pub struct Body {
+    announced: ContentLength,
     state: Mutex<State>,
     arrived: Condvar,
 }
@@ -57,6 +60,31 @@ pub enum Taken {
 }
 
 impl Body {
+    /// Begins with nothing arrived, and with what was said about its length.
+    pub fn new(announced: ContentLength) -> Self {
+        Self { announced, ..Self::default() }
+    }
+
+    /// The length as it was announced.
+    pub fn announced(&self) -> ContentLength {
+        self.announced
+    }
+
+    /// The length as announced, or as counted where all has come without announcement.
+    pub fn length(&self) -> Option<u64> {
+        if let ContentLength::Known(length) = self.announced {
+            return Some(length);
+        }
+        let state = self.lock();
+        state.ended.then_some(state.received)
+    }
+
+    /// Whether it has ended before all that was announced had come.
+    pub fn is_short(&self) -> bool {
+        let state = self.lock();
+        state.ended && matches!(self.announced, ContentLength::Known(length) if state.received < length)
+    }
+
     /// Adds bytes that arrived.
     ///
     /// # Errors
@@ -119,16 +147,16 @@ impl Body {
         })
     }
 
-    /// Waits until something is there to take, or the end; `false` when nothing has come within the limit. For bodies that
-    /// another thread pushes to.
-    pub fn wait(&self, limit: Duration) -> bool {
-        let mut state = self.lock();
-        state.waiting += 1;
-        let nothing = |state: &mut State| !state.has_news();
-        let waited = self.arrived.wait_timeout_while(state, limit, nothing);
-        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.waiting -= 1;
-        !timeout.timed_out()
+    /// Says that a thread is going to wait for this body; for bodies that another thread pushes to.
+    pub fn await_news(&self) -> Awaited<'_> {
+        self.lock().waiting += 1;
+        Awaited { body: self }
+    }
+
+    /// Whether a thread waits for this body, and with reason.
+    pub fn is_awaited(&self) -> bool {
+        let state = self.lock();
+        state.waiting > 0 && !state.has_news()
     }
 
     /// Whether a take would give something, or the end.
@@ -161,6 +189,29 @@ impl Body {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread's wish for more of a body.
+#[derive(Debug)]
+pub struct Awaited<'b> {
+    body: &'b Body,
+}
+
+impl Awaited<'_> {
+    /// Waits until something is there to take, or the end; `false` when nothing has come within the limit.
+    pub fn wait(self, limit: Duration) -> bool {
+        let nothing = |state: &mut State| !state.has_news();
+        let waited = self.body.arrived.wait_timeout_while(self.body.lock(), limit, nothing);
+        // The lock is let go of here, before this wish is taken back.
+        let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        !timed_out
+    }
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.body.lock().waiting -= 1;
     }
 }
 
@@ -211,10 +262,10 @@ mod tests {
     fn waits_no_longer_than_asked_and_not_at_all_for_what_is_there() {
         let body = Body::default();
         assert!(!body.has_news());
-        assert!(!body.wait(Duration::from_millis(1)));
+        assert!(!body.await_news().wait(Duration::from_millis(1)));
         body.push(Bytes::from_static(b"x")).unwrap();
         assert!(body.has_news());
-        assert!(body.wait(Duration::ZERO));
+        assert!(body.await_news().wait(Duration::ZERO));
     }
 
     #[test]
@@ -268,11 +319,40 @@ mod tests {
         let reader = std::thread::spawn({
             let body = body.clone();
             move || {
-                assert!(body.wait(Duration::from_secs(60)));
+                assert!(body.await_news().wait(Duration::from_secs(60)));
                 body.take(10).unwrap()
             }
         });
         body.push(Bytes::from_static(b"x")).unwrap();
         assert_eq!(reader.join().unwrap(), Taken::Data(Bytes::from_static(b"x")));
+        assert!(!body.is_awaited());
+    }
+
+    #[test]
+    fn a_body_is_awaited_by_those_for_whom_there_is_nothing() {
+        let body = Body::default();
+        assert!(!body.is_awaited());
+        let awaited = body.await_news();
+        assert!(body.is_awaited());
+        body.push(Bytes::from_static(b"x")).unwrap();
+        assert!(!body.is_awaited());
+        assert!(awaited.wait(Duration::from_secs(60)));
+        take_all(&body, 1);
+        assert!(!body.is_awaited());
+    }
+
+    #[test]
+    fn its_length_is_announced_or_counted() {
+        let (counted, announced) = (Body::default(), Body::new(ContentLength::Known(9)));
+        for body in [&counted, &announced] {
+            body.push(Bytes::from_static(b"hello")).unwrap();
+            assert!(!body.is_short());
+        }
+        assert_eq!((counted.length(), announced.length()), (None, Some(9)));
+        for body in [&counted, &announced] {
+            body.end();
+        }
+        assert_eq!((counted.length(), announced.length()), (Some(5), Some(9)));
+        assert!(announced.is_short() && !counted.is_short());
     }
 }

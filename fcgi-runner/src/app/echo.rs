@@ -1,12 +1,15 @@
 //! An application without Python: says what it was asked. For tests of the server itself (`app=builtin:echo`).
 //!
-//! The answer's body has one `NAME=value` line a parameter and a last line `body=LENGTH`. `PATH_INFO=/stream` answers in
-//! pieces, `/sleep/MILLISECONDS` waits, `/crash` ends the process, `/panic` panics.
+//! The answer's body has one `NAME=value` line a parameter, and then `role=NAME`, `body=LENGTH`, `data=LENGTH` and `pid=NUMBER`.
+//! `PATH_INFO=/stream` answers in pieces, `/sleep/MILLISECONDS` waits, `/crash` ends the process, `/panic` panics. It plays every
+//! role that it is named for; as an authorizer it allows everything, with `Variable-ROLE`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, Application, Blocker, BodyReader, Host, LoadError, PlainBlocker, Request};
+use fcgi_proto::Role;
+
+use super::{Answer, Application, Blocker, BodyReader, Host, LoadError, PlainBlocker, Request, role_name};
 use crate::os::fork::ForkHooks;
 
 /// The echo application.
@@ -35,16 +38,12 @@ impl Application for Echo {
 }
 
 fn reply(answer: &mut Answer, request: &Arc<Request>, path: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let mut reader = BodyReader::new(request.clone());
-    let mut length = 0;
-    loop {
-        let chunks = reader.read(Some(65_536), &PlainBlocker)?;
-        if chunks.is_empty() {
-            break;
-        }
-        length += chunks.iter().map(bytes::Bytes::len).sum::<usize>();
-    }
-    answer.start(b"200 OK", [(&b"Content-Type"[..], &b"text/plain"[..])])?;
+    let length = drain(BodyReader::new(request.clone()))?;
+    let data = drain(BodyReader::of_data(request.clone()))?;
+    let role = role_name(request.role());
+    let variable = (request.role() == Role::AUTHORIZER).then_some((&b"Variable-ROLE"[..], role.as_bytes()));
+    let headers = [(&b"Content-Type"[..], &b"text/plain"[..])];
+    answer.start(b"200 OK", headers.into_iter().chain(variable))?;
     if path == "/stream" {
         for number in 0..8 {
             answer.write(format!("{number}\n").as_bytes(), &PlainBlocker)?;
@@ -58,8 +57,21 @@ fn reply(answer: &mut Answer, request: &Arc<Request>, path: &str) -> Result<(), 
         body.extend_from_slice(value);
         body.push(b'\n');
     }
-    body.extend_from_slice(format!("body={length}\npid={}\n", std::process::id()).as_bytes());
+    let pid = std::process::id();
+    body.extend_from_slice(format!("role={role}\nbody={length}\ndata={data}\npid={pid}\n").as_bytes());
     Ok(answer.finish(&[&body], true, &PlainBlocker)?)
+}
+
+/// Reads to the end; gives the length.
+fn drain(mut reader: BodyReader) -> std::io::Result<usize> {
+    let mut length = 0;
+    loop {
+        let chunks = reader.read(Some(65_536), &PlainBlocker)?;
+        if chunks.is_empty() {
+            return Ok(length);
+        }
+        length += chunks.iter().map(bytes::Bytes::len).sum::<usize>();
+    }
 }
 
 /// Gives out the echo application.

@@ -9,11 +9,13 @@ mod body;
 pub mod echo;
 mod reader;
 mod request;
+mod roles;
 
 pub use answer::{Answer, AnswerError, Part, answer_with_page};
 pub use body::{Body, Taken};
 pub use reader::BodyReader;
-pub use request::{AbortHook, Finished, Link, LinkGone, Request, RequestParts};
+pub use request::{AbortHook, DATA_LENGTH, Finished, Link, LinkGone, Request, RequestParts};
+pub use roles::{ByRole, role_name};
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ impl Blocker for PlainBlocker {
 
 /// Where applications come from: the interpreter, as the rest of the house sees it.
 pub trait Host: ForkHooks + Send + Sync {
-    /// Imports the application into this process.
+    /// Imports the application into this process, or those of several roles; what comes out serves requests of each of them.
     ///
     /// # Errors
     /// The text for the operator, with the traceback.

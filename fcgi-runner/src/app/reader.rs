@@ -1,18 +1,21 @@
-//! The application's reading end of a body: sizes respected, never beyond CONTENT_LENGTH.
+//! The application's reading end of a body: sizes respected, never beyond its announced length.
 //!
-//! It gives out the buffers that the socket filled, not copies. Source: PEP 3333 "Input and Error Streams".
+//! It gives out the buffers that the socket filled, not copies. A filter is told when it was sent less than was announced;
+//! other roles read to the end of what there is. Sources: PEP 3333 "Input and Error Streams", FastCGI 1.0 sections 6.2 and 6.4.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Blocker, Request, Taken};
+use super::{Blocker, Body, Request, Taken};
 
-/// Reads one request's body.
+/// Reads one of a request's bodies.
 #[derive(Debug)]
 pub struct BodyReader {
     request: Arc<Request>,
+    /// It is the file of a filter, not the body.
+    of_data: bool,
     /// What was taken from the body but not yet given out.
     pending: Bytes,
     /// Bytes until the end of the body.
@@ -23,13 +26,20 @@ impl BodyReader {
     /// Opens the body of a request.
     pub fn new(request: Arc<Request>) -> Self {
         let remaining = request.content_length().unwrap_or(0);
-        Self { request, pending: Bytes::new(), remaining }
+        Self { request, of_data: false, pending: Bytes::new(), remaining }
+    }
+
+    /// Opens the file that a filter works on; for other roles it is empty.
+    pub fn of_data(request: Arc<Request>) -> Self {
+        let remaining = request.data().and_then(Body::length).unwrap_or(0);
+        Self { request, of_data: true, pending: Bytes::new(), remaining }
     }
 
     /// Reads `size` bytes, or all there are when `size` is `None`; fewer only at the end.
     ///
     /// # Errors
-    /// When the web server goes away in the middle of the body, or a spooled body cannot be read back.
+    /// When the web server goes away in the middle of the body, or sends a filter less than it has announced, or a spooled body
+    /// cannot be read back.
     pub fn read(&mut self, size: Option<usize>, blocker: &dyn Blocker) -> io::Result<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut wanted = size.unwrap_or(usize::MAX);
@@ -68,12 +78,19 @@ impl BodyReader {
             if max == 0 {
                 return Ok(false);
             }
-            match self.request.body().take(max)? {
+            let body = match self.request.data() {
+                Some(data) if self.of_data => data,
+                _ => self.request.body(),
+            };
+            match body.take(max)? {
                 Taken::Data(data) => {
                     self.remaining -= data.len() as u64;
                     self.pending = data;
                 }
-                Taken::Nothing => self.request.wait_for_input(blocker),
+                Taken::Nothing => self.request.wait_for_input(body, blocker),
+                Taken::End if self.request.data().is_some() => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHORT));
+                }
                 Taken::End => return Ok(false),
                 Taken::Broken => return Err(io::Error::new(io::ErrorKind::ConnectionReset, BROKEN)),
             }
@@ -84,3 +101,6 @@ impl BodyReader {
 
 /// What an application reads in its traceback.
 const BROKEN: &str = "the web server went away, or the request was over, before its body was complete";
+
+/// What a filter reads in its traceback. The loop above has counted: something is still missing.
+const SHORT: &str = "the web server has sent less than it announced";

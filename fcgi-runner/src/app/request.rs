@@ -30,8 +30,8 @@ pub trait Link: Send + Sync {
     /// Ends the request so that the peer notices that the answer is not whole.
     fn cut(&self, key: RequestKey, blocker: &dyn Blocker);
 
-    /// Waits until more of the body has arrived, or it is certain that nothing will.
-    fn wait_for_input(&self, request: &Request, blocker: &dyn Blocker);
+    /// Waits until more of a body of the request has arrived, or it is certain that nothing will.
+    fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker);
 
     /// Who is at the other end, for the log.
     fn peer(&self) -> String;
@@ -61,8 +61,9 @@ pub struct Request {
     role: Role,
     params: Params,
     link: Weak<dyn Link>,
-    announced: ContentLength,
     body: Body,
+    /// The file that a filter works on; other roles have none.
+    data: Option<Box<Body>>,
     arrived: Instant,
     aborted: AtomicBool,
     on_abort: Mutex<Option<AbortHook>>,
@@ -86,17 +87,22 @@ impl Request {
     /// Puts a request together.
     pub fn new(parts: RequestParts) -> Self {
         let RequestParts { key, role, params, link } = parts;
-        let announced = params
-            .iter()
-            .filter(|(name, _)| *name == b"CONTENT_LENGTH")
-            .fold(ContentLength::Unknown, |length, (_, value)| length.and(ContentLength::parse(value)));
+        let body_length = match role {
+            // It has no body, although some web servers send the length of the visitor's.
+            Role::AUTHORIZER => ContentLength::Unknown,
+            _ => announced(&params, b"CONTENT_LENGTH"),
+        };
+        let data = (role == Role::FILTER).then(|| match announced(&params, DATA_LENGTH) {
+            ContentLength::Invalid => Box::default(),
+            length => Box::new(Body::new(length)),
+        });
         Self {
             key,
             role,
             params,
             link,
-            announced,
-            body: Body::default(),
+            body: Body::new(body_length),
+            data,
             arrived: Instant::now(),
             aborted: AtomicBool::new(false),
             on_abort: Mutex::new(None),
@@ -131,22 +137,13 @@ impl Request {
 
     /// Says that what has not arrived of the body never will.
     pub(crate) fn break_off(&self) {
-        self.body.break_off();
+        self.bodies().for_each(Body::break_off);
     }
 
-    /// Waits until more of the body is there to take, or the end; `false` when nothing has come within the limit.
-    pub(crate) fn wait(&self, limit: Duration) -> bool {
-        self.body.wait(limit)
-    }
-
-    /// Whether a reader of the body would get something, or the end, without waiting.
-    pub(crate) fn has_news(&self) -> bool {
-        self.body.has_news()
-    }
-
-    /// Whether more should not be read from the socket before some of what came is taken.
+    /// Whether more should not be read from the socket before some of what came is taken. A filter that waits for one of its
+    /// bodies is given it, although it leaves the other alone.
     pub(crate) fn is_full(&self) -> bool {
-        self.body.is_full()
+        self.bodies().any(Body::is_full) && !self.bodies().any(Body::is_awaited)
     }
 
     /// Marks the request as ended; `true` for the first who does. What has not arrived of its body never will.
@@ -184,6 +181,16 @@ impl Request {
         &self.body
     }
 
+    /// The file that a filter works on.
+    pub fn data(&self) -> Option<&Body> {
+        self.data.as_deref()
+    }
+
+    /// All that it carries.
+    pub fn bodies(&self) -> impl Iterator<Item = &Body> {
+        std::iter::once(&self.body).chain(self.data())
+    }
+
     /// Sends STDOUT content, as [`Link::stdout`] does.
     ///
     /// # Errors
@@ -209,10 +216,10 @@ impl Request {
         }
     }
 
-    /// Waits until more of the body has arrived, or it is certain that nothing will.
-    pub fn wait_for_input(&self, blocker: &dyn Blocker) {
+    /// Waits until more of one of its bodies has arrived, or it is certain that nothing will.
+    pub fn wait_for_input(&self, body: &Body, blocker: &dyn Blocker) {
         match self.link() {
-            Ok(link) => link.wait_for_input(self, blocker),
+            Ok(link) => link.wait_for_input(self, body, blocker),
             Err(LinkGone) => self.abort(),
         }
     }
@@ -236,17 +243,10 @@ impl Request {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// What CONTENT_LENGTH says.
-    pub fn announced_length(&self) -> ContentLength {
-        self.announced
-    }
-
-    /// The body's length: as announced, or as counted where the whole body came without announcement.
+    /// The body's length: as announced, or as counted where a body has come as a whole without announcement.
     pub fn content_length(&self) -> Option<u64> {
-        match self.announced {
-            ContentLength::Known(length) => Some(length),
-            _ => Some(self.body.received()).filter(|received| *received > 0 && self.body.is_ended()),
-        }
+        let is_announced = self.body.announced() != ContentLength::Unknown;
+        self.body.length().filter(|length| is_announced || *length > 0)
     }
 
     /// Whether the answer must have no body.
@@ -263,6 +263,17 @@ impl Request {
         }
     }
 }
+
+/// The length that a parameter announces; sent twice, both must say the same.
+fn announced(params: &Params, wanted: &[u8]) -> ContentLength {
+    params
+        .iter()
+        .filter(|(name, _)| *name == wanted)
+        .fold(ContentLength::Unknown, |length, (_, value)| length.and(ContentLength::parse(value)))
+}
+
+/// The parameter that announces the length of DATA. Source: FastCGI 1.0 section 6.4.
+pub const DATA_LENGTH: &[u8] = b"FCGI_DATA_LENGTH";
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -10,7 +10,7 @@ use super::path::SentPath;
 
 /// Whether a parameter is handed to the application.
 ///
-/// Dropped are nameless ones, `wsgi.*` (keys of our own), `HTTP_PROXY` (a client could set a proxy for programs that
+/// Dropped are nameless ones, `wsgi.*` and `fcgi.*` (keys of our own), `HTTP_PROXY` (a client could set a proxy for programs that
 /// the application starts), and `HTTP_CONTENT_LENGTH` and `HTTP_CONTENT_TYPE` (doubles of the real ones).
 pub fn keep(name: &[u8]) -> bool {
     match name.len() {
@@ -18,7 +18,7 @@ pub fn keep(name: &[u8]) -> bool {
         10 if name == b"HTTP_PROXY" => false,
         17 if name == b"HTTP_CONTENT_TYPE" => false,
         19 if name == b"HTTP_CONTENT_LENGTH" => false,
-        _ => !name.starts_with(b"wsgi."),
+        _ => !name.starts_with(b"wsgi.") && !name.starts_with(b"fcgi."),
     }
 }
 
@@ -192,7 +192,9 @@ mod tests {
         {
             assert!(keep(name.as_bytes()), "{name:?}");
         }
-        for name in ["", "HTTP_PROXY", "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE", "wsgi.input", "wsgi."] {
+        for name in
+            ["", "HTTP_PROXY", "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE", "wsgi.input", "wsgi.", "fcgi.data"]
+        {
             assert!(!keep(name.as_bytes()), "{name:?}");
             assert!(!Essentials::default().note(name.as_bytes(), b""), "{name:?}");
         }

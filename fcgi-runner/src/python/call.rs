@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyConnectionResetError, PyMemoryError};
+use pyo3::exceptions::{PyConnectionResetError, PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
@@ -14,12 +14,12 @@ use super::file_wrapper::{self, FileWrapper};
 use super::interrupt::Interrupter;
 use super::start_response::{StartResponse, body_bytes, to_python};
 use super::strings::readable;
-use crate::app::{Answer, Application, Request};
+use crate::app::{Answer, Application, ByRole, Request};
 use crate::cgi::page;
 
-/// A WSGI application.
+/// The WSGI applications, one for each role that is played.
 pub(super) struct PythonApplication {
-    callable: Py<PyAny>,
+    callables: ByRole<Py<PyAny>>,
     environ: EnvironBuilder,
     interrupter: Option<Interrupter>,
     debug: bool,
@@ -28,12 +28,18 @@ pub(super) struct PythonApplication {
 impl PythonApplication {
     /// `interrupter`: what ends requests whose visitor has gone.
     pub(super) fn new(
-        callable: Py<PyAny>,
+        callables: ByRole<Py<PyAny>>,
         environ: EnvironBuilder,
         interrupter: Option<Interrupter>,
         debug: bool,
     ) -> Self {
-        Self { callable, environ, interrupter, debug }
+        Self { callables, environ, interrupter, debug }
+    }
+
+    fn callable(&self, request: &Request) -> PyResult<&Py<PyAny>> {
+        // The protocol turns others away.
+        let nobody = || PyRuntimeError::new_err("no application plays this role");
+        self.callables.of(request.role()).ok_or_else(nobody)
     }
 }
 
@@ -73,7 +79,7 @@ impl<'py> Call<'py> {
             .as_ref()
             .map(|interrupter| interrupter.begin(self.py, &self.request))
             .transpose()?;
-        let returned = app.callable.bind(self.py).call1((environ, &self.response));
+        let returned = app.callable(&self.request)?.bind(self.py).call1((environ, &self.response));
         leave_if_forked(self.py, returned.as_ref().err());
         let (iterable, sent) = match returned {
             Ok(iterable) => {

@@ -1,7 +1,8 @@
 //! The environ of a request: a new dict each time, from the parameters alone.
 //!
-//! Parameters named like keys of WSGI neither replace nor add any, and none becomes process environment.
-//! Sources: PEP 3333 "environ Variables", RFC 3875 §4.1.
+//! Parameters named like keys of WSGI, or of our own, neither replace nor add any, and none becomes process environment. Our own
+//! are `fcgi.role`, and for a filter `fcgi.data`, a file like `wsgi.input`.
+//! Sources: PEP 3333 "environ Variables", RFC 3875 §4.1, FastCGI 1.0 section 6.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::file_wrapper::FileWrapper;
 use super::input::Input;
 use super::interrupt::IsAborted;
 use super::strings::{Names, latin1};
-use crate::app::{ProcessModel, Request};
+use crate::app::{ByRole, DATA_LENGTH, ProcessModel, Request};
 use crate::cgi::environ::Essentials;
 use crate::cgi::path::split_path;
 
@@ -21,6 +22,8 @@ use crate::cgi::path::split_path;
 pub(super) struct EnvironBuilder {
     names: Names,
     script_name: Option<String>,
+    /// The word for each role.
+    roles: ByRole<Py<PyString>>,
     /// What is the same in every environ.
     fixed: Vec<(Py<PyString>, Py<PyAny>)>,
 }
@@ -38,7 +41,10 @@ impl EnvironBuilder {
         ];
         let fixed =
             fixed.into_iter().map(|(name, value)| (PyString::intern(py, name).unbind(), value)).collect();
-        Ok(Self { names: Names::default(), script_name, fixed })
+        let word = |word| Some(PyString::intern(py, word).unbind());
+        let roles =
+            ByRole { responder: word("responder"), authorizer: word("authorizer"), filter: word("filter") };
+        Ok(Self { names: Names::default(), script_name, roles, fixed })
     }
 
     pub(super) fn build<'py>(
@@ -67,6 +73,16 @@ impl EnvironBuilder {
         // `int(environ.get("CONTENT_LENGTH", 0))` does not stumble.
         if let Some(length) = request.content_length() {
             set("CONTENT_LENGTH", length.to_string().as_bytes())?;
+        }
+        if let Some(role) = self.roles.of(request.role()) {
+            environ.set_item(pyo3::intern!(py, "fcgi.role"), role.bind(py))?;
+        }
+        if let Some(data) = request.data() {
+            // Counted where it was not announced, so that a filter can rely on it.
+            let length = data.length().unwrap_or_default().to_string();
+            environ.set_item(self.names.name(py, DATA_LENGTH), latin1(py, length.as_bytes()))?;
+            environ
+                .set_item(pyo3::intern!(py, "fcgi.data"), Py::new(py, Input::of_data(request.clone()))?)?;
         }
         for (name, value) in &self.fixed {
             environ.set_item(name.bind(py), value.bind(py))?;

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -18,13 +18,15 @@ use super::environ::EnvironBuilder;
 use super::interpreter;
 use super::interrupt::{self, Interrupter};
 use super::loader::{self, SearchPath, Target};
-use crate::app::{Application, Blocker, Host, LoadError, PlainBlocker, ProcessModel, Request};
+use crate::app::{
+    Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, Request, role_name,
+};
 use crate::os::fork::ForkHooks;
 
 /// What the interpreter is started with, and what it is to import.
 #[derive(Clone, Debug)]
 pub struct PythonOptions {
-    pub target: Target,
+    pub targets: ByRole<Target>,
     pub search_path: Vec<std::path::PathBuf>,
     pub virtualenv: Option<std::path::PathBuf>,
     pub script_name: Option<String>,
@@ -37,9 +39,10 @@ pub struct PythonOptions {
 pub struct PythonHost {
     options: PythonOptions,
     model: Mutex<ProcessModel>,
-    /// The callable, where it was given to us or imported before the fork.
-    callable: Mutex<Option<Py<PyAny>>>,
-    given: bool,
+    /// The callables that the program which called us has brought.
+    given: ByRole<Py<PyAny>>,
+    /// All of them, where they were imported before the fork.
+    preloaded: Mutex<Option<ByRole<Py<PyAny>>>>,
     /// The interpreter was there before us.
     guest: bool,
 }
@@ -50,15 +53,15 @@ impl PythonHost {
         Self {
             options,
             model: Mutex::default(),
-            callable: Mutex::new(None),
-            given: false,
+            given: ByRole::default(),
+            preloaded: Mutex::new(None),
             guest: interpreter::is_started(),
         }
     }
 
-    /// The interpreter that called us, with its application.
-    pub fn with_callable(options: PythonOptions, callable: Py<PyAny>) -> Self {
-        Self { callable: Mutex::new(Some(callable)), given: true, ..Self::new(options) }
+    /// The interpreter that called us, with the applications that it brings.
+    pub fn with_callables(options: PythonOptions, given: ByRole<Py<PyAny>>) -> Self {
+        Self { given, ..Self::new(options) }
     }
 
     fn start(&self) -> Result<(), LoadError> {
@@ -68,15 +71,20 @@ impl PythonHost {
         })
     }
 
-    fn import(&self, py: Python<'_>) -> Result<Py<PyAny>, LoadError> {
-        let given = self.callable.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(callable) = &*given {
-            return Ok(callable.clone_ref(py));
+    fn import(&self, py: Python<'_>) -> Result<ByRole<Py<PyAny>>, LoadError> {
+        if let Some(preloaded) = &*self.preloaded() {
+            return Ok(preloaded.map(|callable| callable.clone_ref(py)));
         }
-        drop(given);
         SearchPath(self.options.search_path.clone()).apply(py).map_err(|error| internal(py, &error))?;
         interrupt::provide_exceptions(py).map_err(|error| internal(py, &error))?;
-        loader::load(py, &self.options.target)
+        self.options.targets.try_map(|role, target| match (target, self.given.of(role)) {
+            (Target::Given, Some(callable)) => Ok(callable.clone_ref(py)),
+            _ => loader::load(py, role_name(role), target),
+        })
+    }
+
+    fn preloaded(&self) -> MutexGuard<'_, Option<ByRole<Py<PyAny>>>> {
+        self.preloaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,26 +95,26 @@ impl Host for PythonHost {
         Python::attach(|py| {
             line_buffered_output(py).map_err(|error| internal(py, &error))?;
             child::watch(py).map_err(|error| internal(py, &error))?;
-            let callable = self.import(py)?;
+            let callables = self.import(py)?;
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
                 .map_err(|error| internal(py, &error))?;
             let interrupter = self.options.interrupts.then(|| Interrupter::new(py)).transpose();
             let interrupter = interrupter.map_err(|error| internal(py, &error))?;
-            Ok(Arc::new(PythonApplication::new(callable, environ, interrupter, self.options.debug))
+            Ok(Arc::new(PythonApplication::new(callables, environ, interrupter, self.options.debug))
                 as Arc<dyn Application>)
         })
     }
 
     fn preload(&self) -> Result<(), LoadError> {
         self.start()?;
-        let callable = Python::attach(|py| -> Result<_, LoadError> {
+        let callables = Python::attach(|py| -> Result<_, LoadError> {
             // What waits in a buffer at the fork would be written by every worker once more.
             line_buffered_output(py).map_err(|error| internal(py, &error))?;
-            let callable = self.import(py)?;
+            let callables = self.import(py)?;
             prepare_for_fork(py)?;
-            Ok(callable)
+            Ok(callables)
         })?;
-        *self.callable.lock().unwrap_or_else(PoisonError::into_inner) = Some(callable);
+        *self.preloaded() = Some(callables);
         Ok(())
     }
 
@@ -175,7 +183,7 @@ impl Host for PythonHost {
     }
 
     fn is_preloaded(&self) -> bool {
-        self.callable.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.preloaded().is_some()
     }
 
     fn is_guest(&self) -> bool {
@@ -183,7 +191,7 @@ impl Host for PythonHost {
     }
 
     fn is_given(&self) -> bool {
-        self.given
+        self.given.values().next().is_some()
     }
 }
 

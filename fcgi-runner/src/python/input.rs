@@ -1,4 +1,4 @@
-//! `wsgi.input`. Source: PEP 3333 "Input and Error Streams".
+//! `wsgi.input`, and `fcgi.data` of a filter. Sources: PEP 3333 "Input and Error Streams", FastCGI 1.0 section 6.4.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,15 +11,21 @@ use pyo3::types::{PyBytes, PyList};
 use super::blocker::PyBlocker;
 use crate::app::{BodyReader, Request};
 
-/// The request body as a file to read from, once, from its beginning to CONTENT_LENGTH.
+/// The request body, or the file of a filter, as a file to read from, once, from its beginning to its announced length.
 #[pyclass(frozen, module = "fcgi_runner", name = "Input")]
 pub(super) struct Input {
+    /// Its key in the environ.
+    key: &'static str,
     reader: Mutex<BodyReader>,
 }
 
 impl Input {
     pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { reader: Mutex::new(BodyReader::new(request)) }
+        Self { key: "wsgi.input", reader: Mutex::new(BodyReader::new(request)) }
+    }
+
+    pub(super) fn of_data(request: Arc<Request>) -> Self {
+        Self { key: "fcgi.data", reader: Mutex::new(BodyReader::of_data(request)) }
     }
 
     fn with<'py>(
@@ -29,7 +35,7 @@ impl Input {
     ) -> PyResult<Bound<'py, PyBytes>> {
         // Waiting for the lock could wait for a thread that waits for the interpreter.
         let Ok(mut reader) = self.reader.try_lock() else {
-            return Err(PyRuntimeError::new_err("wsgi.input is being read by another thread"));
+            return Err(PyRuntimeError::new_err(format!("{} is being read by another thread", self.key)));
         };
         let chunks = read(&mut reader, &PyBlocker::new(py))?;
         join(py, &chunks)

@@ -1,6 +1,6 @@
 //! From a target to a callable.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pyo3::exceptions::{PyAttributeError, PyModuleNotFoundError};
 use pyo3::prelude::*;
@@ -14,10 +14,14 @@ use crate::app::LoadError;
 pub enum Target {
     /// `module:callable`, `module:factory()`, or a module whose callable has a usual name.
     Module(String),
+    /// The same with the module in a file, which is named because another module may have its name.
+    File { file: PathBuf, name: String },
     /// Django with the settings module of this name, or the one in the environment.
     Django { settings: Option<String> },
     /// The application of the server's own tests.
     Echo,
+    /// The program that called us has brought it: nothing is imported.
+    Given,
 }
 
 /// Where to look for modules, first to last.
@@ -39,19 +43,23 @@ impl SearchPath {
     }
 }
 
-/// Imports the application.
-pub(super) fn load(py: Python<'_>, target: &Target) -> Result<Py<PyAny>, LoadError> {
+/// Imports the application of a role.
+pub(super) fn load(py: Python<'_>, role: &'static str, target: &Target) -> Result<Py<PyAny>, LoadError> {
     let loaded = match target {
-        Target::Module(name) => load_module(py, name),
+        Target::Module(name) => load_module(py, name, None),
+        Target::File { file, name } => load_module(py, name, Some(file)),
         Target::Django { settings } => load_django(py, settings.as_deref()),
         Target::Echo => Err(LoadFailure::Said("the echo application is not written in Python".to_owned())),
+        Target::Given => Err(LoadFailure::Said("it was not given".to_owned())),
     };
-    loaded.map_err(|failure| failure.explain(py, target))
+    loaded.map_err(|failure| failure.explain(py, role, target))
 }
 
 enum LoadFailure {
     Raised(PyErr),
     Said(String),
+    /// The file that was named is not the one that was imported.
+    Hidden(String),
 }
 
 impl From<PyErr> for LoadFailure {
@@ -70,12 +78,15 @@ fn load_django(py: Python<'_>, settings: Option<&str>) -> Result<Py<PyAny>, Load
     Ok(application.unbind())
 }
 
-fn load_module(py: Python<'_>, name: &str) -> Result<Py<PyAny>, LoadFailure> {
+fn load_module(py: Python<'_>, name: &str, file: Option<&Path>) -> Result<Py<PyAny>, LoadFailure> {
     let (module_name, attribute) = match name.split_once(':') {
         Some((module, attribute)) => (module, Some(attribute)),
         None => (name, None),
     };
     let module = py.import(module_name)?;
+    if let Some(file) = file {
+        check_file(&module, file)?;
+    }
     let Some(attribute) = attribute else { return usual_callable(&module) };
     let (path, is_factory) = match attribute.strip_suffix("()") {
         Some(path) => (path, true),
@@ -94,6 +105,21 @@ fn load_module(py: Python<'_>, name: &str) -> Result<Py<PyAny>, LoadFailure> {
     Ok(found.unbind())
 }
 
+/// Two files of one name are one module: what was imported must be what was named.
+fn check_file(module: &Bound<'_, PyModule>, file: &Path) -> Result<(), LoadFailure> {
+    let imported = module.getattr_opt("__file__")?.and_then(|file| file.extract::<PathBuf>().ok());
+    let real = |path: &Path| path.canonicalize().ok();
+    if imported.as_deref().and_then(real).is_some_and(|imported| Some(imported) == real(file)) {
+        return Ok(());
+    }
+    let other = imported.map_or_else(|| "the interpreter".to_owned(), |path| path.display().to_string());
+    let name = module.name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    Err(LoadFailure::Hidden(format!(
+        "the module `{name}` of `{}` is hidden by that of `{other}`",
+        file.display()
+    )))
+}
+
 fn usual_callable(module: &Bound<'_, PyModule>) -> Result<Py<PyAny>, LoadFailure> {
     for name in USUAL_NAMES {
         if let Ok(Some(found)) = module.getattr_opt(name)
@@ -110,30 +136,33 @@ fn usual_callable(module: &Bound<'_, PyModule>) -> Result<Py<PyAny>, LoadFailure
 }
 
 impl LoadFailure {
-    fn explain(self, py: Python<'_>, target: &Target) -> LoadError {
-        match self {
+    fn explain(self, py: Python<'_>, role: &'static str, target: &Target) -> LoadError {
+        let (what, option) = match role {
+            "responder" => ("the application".to_owned(), "app"),
+            other => (format!("the application of `{other}=`"), other),
+        };
+        let (cause, hint) = match self {
             Self::Said(message) => {
-                let hint = "name it with app=module:callable".to_owned();
-                LoadError {
-                    message: format!("the application cannot be imported: {message}"),
-                    hint: Some(hint),
-                }
+                (format!(": {message}"), Some(format!("name it with {option}=module:callable")))
             }
-            Self::Raised(error) => LoadError {
-                message: format!("the application cannot be imported\n{}", traceback(py, &error).trim_end()),
-                hint: hint(py, &error, target),
-            },
-        }
+            Self::Hidden(message) => (format!(": {message}"), Some("give the file another name".to_owned())),
+            Self::Raised(error) => {
+                (format!("\n{}", traceback(py, &error).trim_end()), hint(py, &error, option, target))
+            }
+        };
+        LoadError { message: format!("{what} cannot be imported{cause}"), hint }
     }
 }
 
-fn hint(py: Python<'_>, error: &PyErr, target: &Target) -> Option<String> {
+fn hint(py: Python<'_>, error: &PyErr, option: &str, target: &Target) -> Option<String> {
     if error.is_instance_of::<PyModuleNotFoundError>(py) {
         let missing: String = error.value(py).getattr("name").ok()?.extract().ok()?;
         let wanted = match target {
-            Target::Module(name) => name.split([':', '.']).next().unwrap_or_default().to_owned(),
+            Target::Module(name) | Target::File { name, .. } => {
+                name.split([':', '.']).next().unwrap_or_default().to_owned()
+            }
             Target::Django { settings } => settings.as_deref()?.split('.').next()?.to_owned(),
-            Target::Echo => return None,
+            Target::Echo | Target::Given => return None,
         };
         return Some(if missing == wanted {
             format!(
@@ -147,7 +176,7 @@ fn hint(py: Python<'_>, error: &PyErr, target: &Target) -> Option<String> {
     }
     error
         .is_instance_of::<PyAttributeError>(py)
-        .then(|| "app= wants module:callable, is the second part spelled right?".to_owned())
+        .then(|| format!("{option}= wants module:callable, is the second part spelled right?"))
 }
 
 /// Names under which applications are found in a module.

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use fcgi_proto::server;
+use fcgi_proto::server::{self, Roles};
 use fcgi_proto::{Limits, ServerValues};
 
 use super::problem;
@@ -22,6 +22,8 @@ use crate::worker::settings::{Feeding, Settings};
 pub(super) struct Plan<'p> {
     pub(super) config: &'p Config,
     pub(super) host: Arc<dyn Host>,
+    /// The roles that the host's application plays.
+    pub(super) roles: Roles,
     pub(super) listeners: &'p [Listener],
     pub(super) board: Arc<Scoreboard>,
     pub(super) handoff: Option<Arc<Handoff>>,
@@ -134,8 +136,8 @@ impl Plan<'_> {
                     max_skipped_bytes: config.limits.max_drain,
                     ..Limits::default()
                 },
+                roles: self.roles,
                 values: ServerValues { max_conns: all, max_reqs: all },
-                ..server::Settings::default()
             },
             limits: config.limits,
             feeding: Feeding::Pull,

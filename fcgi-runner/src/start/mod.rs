@@ -17,8 +17,8 @@ use std::sync::Arc;
 use self::address::Address;
 pub use self::problem::Problem;
 use self::serve::Server;
-use crate::app::Host;
 use crate::app::echo::EchoHost;
+use crate::app::{ByRole, Host};
 use crate::cli::{self, Command};
 use crate::config::{Config, LogLevel, OnAbort};
 use crate::discover::{Found, discover};
@@ -33,8 +33,8 @@ use crate::telemetry;
 pub struct Door<'d> {
     /// Makes the interpreter room.
     pub host: &'d dyn Fn(PythonOptions) -> PythonHost,
-    /// The caller brings the application: none is looked for.
-    pub application_given: bool,
+    /// The roles whose applications the caller brings: none is looked for there.
+    pub given: ByRole<()>,
 }
 
 /// What became of a call of [`run`].
@@ -81,12 +81,9 @@ pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
 /// Runs a checked configuration.
 fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
     let environment = |name: &str| std::env::var(name).ok();
-    let found = if door.application_given {
-        Found { target: Target::Echo, search_path: Vec::new(), virtualenv: None }
-    } else {
-        discover(config, environment)?
-    };
+    let found = discover(config, door.given, environment)?;
     let address = Address::decide(config, environment)?;
+    check_responder(config, &address, &found)?;
     check_workdir(config)?;
     // Before the first file is made.
     process::set_umask(config.umask);
@@ -98,8 +95,9 @@ fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
     for warning in &config.warnings {
         tell(&format!("warning: {warning}\n"));
     }
+    let roles = found.targets.roles();
     let host: Arc<dyn Host> = host(config, door, found);
-    let mut server = Server::bind(config, address, host.clone(), logs.clone())?;
+    let mut server = Server::bind(config, address, host.clone(), roles, logs.clone())?;
     let mut verdict = if daemonize {
         if config.errlog.is_none() {
             tell("warning: without errlog= messages of the server and of the application go nowhere\n");
@@ -129,11 +127,11 @@ fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
 }
 
 fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
-    if found.target == Target::Echo && !door.application_given {
+    if found.targets.values().all(|target| *target == Target::Echo) {
         return Arc::new(EchoHost);
     }
     Arc::new((door.host)(PythonOptions {
-        target: found.target,
+        targets: found.targets,
         search_path: found.search_path,
         virtualenv: found.virtualenv,
         script_name: config.script_name.clone(),
@@ -159,6 +157,20 @@ fn enter(config: &Config, logs: &LogFiles, daemonized: bool) -> Result<(), Probl
         None => Ok(()),
         Some(workdir) => std::env::set_current_dir(workdir).map_err(|error| no_workdir(workdir, &error)),
     }
+}
+
+/// The preview and a CGI request ask for pages, which an authorizer and a filter do not give.
+fn check_responder(config: &Config, address: &Address, found: &Found) -> Result<(), Problem> {
+    let asked_by = match address {
+        Address::Cgi => "a request of plain CGI",
+        _ if config.http.is_some() => "`http`",
+        _ => return Ok(()),
+    };
+    if found.targets.responder.is_some() {
+        return Ok(());
+    }
+    let message = format!("{asked_by} wants an application that answers, and there are other roles alone");
+    Err(Problem::new(ExitStatus::Usage, message, "name one: app=module:callable"))
 }
 
 /// Finds out while somebody is there to be told whether the folder can be entered.

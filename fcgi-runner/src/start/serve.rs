@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fcgi_proto::server::Roles;
+
 use super::address::{Address, Own, PATIENCE};
 use super::cgi_fallback::Bridge;
 use super::life::{Plan, thread_rules};
@@ -29,6 +31,7 @@ pub(super) struct Server<'s> {
     config: &'s Config,
     address: Address,
     host: Arc<dyn Host>,
+    roles: Roles,
     listeners: Vec<Listener>,
     preview: Option<Preview>,
     logs: LogFiles,
@@ -45,6 +48,7 @@ impl<'s> Server<'s> {
         config: &'s Config,
         address: Address,
         host: Arc<dyn Host>,
+        roles: Roles,
         logs: LogFiles,
     ) -> Result<Self, Problem> {
         let preview = config.http.as_ref().map(Preview::bind).transpose()?;
@@ -57,7 +61,18 @@ impl<'s> Server<'s> {
         };
         let socket = private.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("preview.sock"));
         let listeners = address.open(config, &socket)?;
-        Ok(Self { config, address, host, listeners, preview, logs, pidfile: None, private, blocked: None })
+        Ok(Self {
+            config,
+            address,
+            host,
+            roles,
+            listeners,
+            preview,
+            logs,
+            pidfile: None,
+            private,
+            blocked: None,
+        })
     }
 
     /// Serves until the end; the launcher, if there is one, is told as soon as the server serves.
@@ -82,6 +97,7 @@ impl<'s> Server<'s> {
         let plan = Plan {
             config: self.config,
             host: self.host.clone(),
+            roles: self.roles,
             listeners: &self.listeners,
             board,
             handoff,

@@ -2,7 +2,8 @@
 //!
 //! A request is served when its parameters are whole and its body has ended, or enough of it has arrived to be worth the
 //! application's time. A body of unknown length is waited for to its end, so that its length is known then (no framework
-//! loses a chunked upload). A refusal is a page, never END_REQUEST alone.
+//! loses a chunked upload). What holds for the body holds for the file of a filter too, and a filter is not started with less
+//! than was announced to it (FastCGI 1.0 section 6.4). A refusal is a page, never END_REQUEST alone.
 
 use std::sync::{Arc, Weak};
 
@@ -12,7 +13,7 @@ use fcgi_proto::{Params, RequestKey, Role};
 
 use super::connection::{Input, Stage};
 use super::settings::Settings;
-use crate::app::{Link, Request, RequestParts};
+use crate::app::{Body, Link, Request, RequestParts};
 use crate::cgi::environ::ContentLength;
 
 /// Something for an application thread to do.
@@ -44,12 +45,10 @@ pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Weak<dyn Link>, settin
                 let head = RequestHead { key, role, keep_conn, params: Params::default() };
                 admit(input, link(), head, |_| Some(rejection(reason)));
             }
-            Event::Stdin { key, data } => add_to_body(input, key, data, settings),
-            Event::StdinEnd { key } => {
-                if let Some(request) = find(input, key) {
-                    request.body().end();
-                }
-            }
+            Event::Stdin { key, data } => add(input, key, Which::Stdin, data, settings),
+            Event::StdinEnd { key } => end(input, key, Which::Stdin),
+            Event::Data { key, data } => add(input, key, Which::Data, data, settings),
+            Event::DataEnd { key } => end(input, key, Which::Data),
             Event::Aborted { key } => abort(input, key),
             Event::Warning(warning) => tracing::debug!(%warning, "odd FastCGI record ignored"),
             _ => {}
@@ -85,19 +84,36 @@ fn admit(
     }
 }
 
+/// One of the streams of a request.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Which {
+    Stdin,
+    Data,
+}
+
+impl Which {
+    /// What arrives by it; only a filter has DATA.
+    fn of(self, request: &Request) -> Option<&Body> {
+        match self {
+            Self::Stdin => Some(request.body()),
+            Self::Data => request.data(),
+        }
+    }
+}
+
 /// Looks at what a request announces.
 fn check(request: &Request, settings: &Settings) -> Option<Refusal> {
-    match request.announced_length() {
-        ContentLength::Invalid => Some(Refusal {
-            code: 400,
-            title: "Bad Request",
-            text: "The length of the request body makes no sense.".to_owned(),
-        }),
+    request.bodies().find_map(|body| match body.announced() {
+        ContentLength::Invalid => Some(bad_request("The length of the request body makes no sense.")),
         ContentLength::Known(length) if settings.limits.max_body.is_some_and(|limit| length > limit) => {
             Some(too_large())
         }
         _ => None,
-    }
+    })
+}
+
+fn bad_request(text: &str) -> Refusal {
+    Refusal { code: 400, title: "Bad Request", text: text.to_owned() }
 }
 
 fn rejection(reason: Rejection) -> Refusal {
@@ -120,38 +136,45 @@ fn too_large() -> Refusal {
 
 /// Whether the application can be started.
 fn is_ready(request: &Request, settings: &Settings) -> bool {
-    if request.role() == Role::AUTHORIZER || request.body().is_ended() {
-        return true;
-    }
-    match request.announced_length() {
-        ContentLength::Known(length) => {
-            request.body().received() >= length.min(settings.limits.request_buffer as u64)
-        }
+    let enough = |body: &Body| match body.announced() {
+        ContentLength::Known(length) => body.received() >= length.min(settings.limits.request_buffer as u64),
         _ => false,
-    }
+    };
+    request.role() == Role::AUTHORIZER || request.bodies().all(|body| body.is_ended() || enough(body))
 }
 
-fn add_to_body(input: &mut Input, key: RequestKey, mut data: Bytes, settings: &Settings) {
+fn add(input: &mut Input, key: RequestKey, which: Which, mut data: Bytes, settings: &Settings) {
     let Some(active) =
         input.requests.iter().find(|active| active.request.key() == key && active.stage != Stage::Refused)
     else {
         return;
     };
     let request = active.request.clone();
-    let received = request.body().received();
-    if let ContentLength::Known(length) = request.announced_length() {
+    let Some(body) = which.of(&request) else { return };
+    let received = body.received();
+    if let ContentLength::Known(length) = body.announced() {
         // What comes beyond the announced length belongs to nobody.
         data.truncate(usize::try_from(length.saturating_sub(received)).unwrap_or(usize::MAX));
     }
     let total = received + data.len() as u64;
     if active.stage == Stage::Arriving && settings.limits.max_body.is_some_and(|limit| total > limit) {
         refuse(input, &request, too_large());
-    } else if let Err(error) = request.body().push(data) {
+    } else if let Err(error) = body.push(data) {
         tracing::error!(%error, "a request body cannot be kept in a temporary file");
         if !input.is_given(key) {
             let text = "The server has no room for the request body.".to_owned();
             refuse(input, &request, Refusal { code: 503, title: "Service Unavailable", text });
         }
+    }
+}
+
+fn end(input: &mut Input, key: RequestKey, which: Which) {
+    let Some(request) = find(input, key) else { return };
+    let Some(body) = which.of(&request) else { return };
+    body.end();
+    // One that runs already finds out when it reads.
+    if request.role() == Role::FILTER && body.is_short() && !input.is_given(key) {
+        refuse(input, &request, bad_request("The web server has sent less than it announced."));
     }
 }
 
@@ -187,8 +210,8 @@ fn abort(input: &mut Input, key: RequestKey) {
         input.requests.retain(|active| active.request.key() != key);
         request.mark_ended();
     } else {
-        let text = "The web server has given this request up.".to_owned();
-        refuse(input, &request, Refusal { code: 400, title: "Bad Request", text });
+        let text = "The web server has given this request up.";
+        refuse(input, &request, bad_request(text));
     }
 }
 

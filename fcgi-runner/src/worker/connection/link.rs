@@ -12,7 +12,7 @@ use fcgi_proto::{EndRequest, RecordType, RequestKey};
 
 use super::super::settings::Feeding;
 use super::Connection;
-use crate::app::{Blocker, Link, LinkGone, Request};
+use crate::app::{Blocker, Body, Link, LinkGone, Request};
 use crate::os::socket::{self, Shutdown};
 
 impl Connection {
@@ -185,14 +185,16 @@ impl Link for Connection {
         self.settle(disposition);
     }
 
-    fn wait_for_input(&self, request: &Request, blocker: &dyn Blocker) {
+    fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker) {
         let limit = self.settings.limits.read_timeout;
         let mut in_time = true;
         if self.settings.feeding.is_pull() {
-            in_time = self.pull(request, blocker);
+            in_time = self.pull(request, body, blocker);
         } else {
+            // Said first: the loop may pause the connection at once again, because of the other body of a filter.
+            let mut awaited = Some(body.await_news());
             self.resume();
-            blocker.block(&mut || in_time = request.wait(limit));
+            blocker.block(&mut || in_time = awaited.take().is_none_or(|awaited| awaited.wait(limit)));
         }
         if !in_time && !request.is_ended() {
             tracing::warn!(peer = self.peer_name(), "the web server has not sent the request body in time");
@@ -208,13 +210,13 @@ impl Link for Connection {
 
 impl Connection {
     /// Waits for input and reads it, in the thread that serves the request; `false` when none has come in time.
-    fn pull(&self, request: &Request, blocker: &dyn Blocker) -> bool {
+    fn pull(&self, request: &Request, body: &Body, blocker: &dyn Blocker) -> bool {
         let mut input = self.input();
         if input.is_over() {
             request.abort();
             return true;
         }
-        if request.has_news() {
+        if body.has_news() {
             // Somebody looked after the connection, and has read.
             return true;
         }
