@@ -15,6 +15,8 @@ pub const GET_VALUES_RESULT: u8 = 10;
 pub const UNKNOWN_TYPE: u8 = 11;
 
 pub const RESPONDER: u16 = 1;
+pub const AUTHORIZER: u16 = 2;
+pub const FILTER: u16 = 3;
 
 /// A record as it was read.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,14 +1,17 @@
 //! A request to be sent, and its bytes.
 
-use crate::record::{PARAMS, RESPONDER, STDIN, begin, pairs, stream};
+use crate::record::{AUTHORIZER, DATA, FILTER, PARAMS, RESPONDER, STDIN, begin, pairs, stream};
 
 /// A request, as a web server would make it.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub id: u16,
+    pub role: u16,
     pub keep: bool,
     pub params: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// What a filter is given beside the body.
+    pub data: Vec<u8>,
 }
 
 impl Request {
@@ -28,7 +31,7 @@ impl Request {
             ("REMOTE_ADDR", "192.0.2.1"),
         ];
         let params = params.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { id: 1, keep: false, params, body: Vec::new() }
+        Self { id: 1, role: RESPONDER, keep: false, params, body: Vec::new(), data: Vec::new() }
     }
 
     /// Sends a body to a path, with its length.
@@ -36,6 +39,20 @@ impl Request {
         let body = body.into();
         let length = body.len().to_string();
         Self { body, ..Self::get(path) }.with("REQUEST_METHOD", "POST").with("CONTENT_LENGTH", &length)
+    }
+
+    /// Asks an authorizer about a path.
+    pub fn authorize(path: &str) -> Self {
+        Self { role: AUTHORIZER, ..Self::get(path) }
+    }
+
+    /// Sends a filter a body and a file, with their lengths.
+    pub fn filter(path: &str, body: impl Into<Vec<u8>>, data: impl Into<Vec<u8>>) -> Self {
+        let data = data.into();
+        let length = data.len().to_string();
+        Self { role: FILTER, data, ..Self::post(path, body) }
+            .with("FCGI_DATA_LENGTH", &length)
+            .with("FCGI_DATA_LAST_MOD", "846518400")
     }
 
     /// Sets a parameter.
@@ -74,7 +91,7 @@ impl Request {
 
     /// `BEGIN_REQUEST` and the parameters.
     pub fn head(&self) -> Vec<u8> {
-        let mut bytes = begin(self.id, RESPONDER, self.keep);
+        let mut bytes = begin(self.id, self.role, self.keep);
         bytes.extend(stream(PARAMS, self.id, &self.pairs(), 65_535));
         bytes
     }
@@ -84,8 +101,17 @@ impl Request {
         stream(STDIN, self.id, &self.body, 65_535)
     }
 
-    /// The whole.
+    /// What a filter is given, and its end.
+    pub fn file(&self) -> Vec<u8> {
+        stream(DATA, self.id, &self.data, 65_535)
+    }
+
+    /// The whole: an authorizer is sent no body.
     pub fn bytes(&self) -> Vec<u8> {
-        [self.head(), self.stdin()].concat()
+        match self.role {
+            AUTHORIZER => self.head(),
+            FILTER => [self.head(), self.stdin(), self.file()].concat(),
+            _ => [self.head(), self.stdin()].concat(),
+        }
     }
 }

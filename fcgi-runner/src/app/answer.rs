@@ -2,9 +2,14 @@
 //!
 //! Status and headers are held until there is a body, so that they can be replaced by an error; they leave together with the
 //! first piece. What HTTP forbids does not leave at all: a body for HEAD, 1xx, 204 and 304, bytes beyond Content-Length.
-//! Sources: PEP 3333 "The `start_response()` Callable", RFC 3875 §6.
+//!
+//! The 200 of an authorizer is no page: it leaves only when the application has ended well, and has nothing but the `Variable-*`
+//! headers. Web servers are to ignore the others; Apache hands them to the visitor, with the page that is guarded.
+//! Sources: PEP 3333 "The `start_response()` Callable", RFC 3875 §6, FastCGI 1.0 section 6.3.
 
 use std::sync::Arc;
+
+use fcgi_proto::Role;
 
 use super::{Blocker, LinkGone, Request};
 use crate::cgi::head::{self, HeadError};
@@ -43,6 +48,8 @@ struct Head {
     code: u16,
     declared: Option<u64>,
     body_allowed: bool,
+    /// The 200 of an authorizer.
+    allows: bool,
     /// The web server is to send a file in place of the body, and the length is that of the file.
     handed_over: bool,
 }
@@ -86,7 +93,12 @@ impl Answer {
         head::write_status(&mut lines, status);
         let mut declared = None;
         let mut handed_over = false;
+        let allows = self.request.role() == Role::AUTHORIZER && code == 200;
         for (name, value) in headers {
+            if allows && !is_variable(name) {
+                head::check_header(name, value)?;
+                continue;
+            }
             head::write_header(&mut lines, name, value)?;
             if name.eq_ignore_ascii_case(b"content-length") {
                 let length = head::parse_content_length(value)?;
@@ -97,8 +109,8 @@ impl Answer {
             handed_over |= HAND_OVER.iter().any(|known| name.eq_ignore_ascii_case(known));
         }
         let method = self.request.params().get(b"REQUEST_METHOD").unwrap_or(b"GET");
-        let body_allowed = head::body_allowed(method, code);
-        self.head = Some(Head { lines, code, declared, body_allowed, handed_over });
+        let body_allowed = !allows && head::body_allowed(method, code);
+        self.head = Some(Head { lines, code, declared, body_allowed, allows, handed_over });
         Ok(())
     }
 
@@ -107,7 +119,9 @@ impl Answer {
     /// # Errors
     /// See [`AnswerError`].
     pub fn write(&mut self, part: Part<'_>, blocker: &dyn Blocker) -> Result<(), AnswerError> {
-        if part.is_empty() {
+        // An authorizer that says 200 and then fails has allowed nothing.
+        let held = self.stage == Stage::Held && self.head.as_ref().is_some_and(|head| head.allows);
+        if part.is_empty() || held {
             return Ok(());
         }
         self.send(&[part], false, blocker)
@@ -178,9 +192,10 @@ impl Answer {
         self.head.is_some()
     }
 
-    /// Whether a body would be thrown away: for HEAD and for statuses that have none.
+    /// Whether a body would be thrown away, so that it need not be asked for: for HEAD and for statuses that have none. That of an
+    /// authorizer is asked for, since the application may still fail.
     pub fn discards_body(&self) -> bool {
-        self.head.as_ref().is_some_and(|head| !head.body_allowed)
+        self.head.as_ref().is_some_and(|head| !head.body_allowed && !head.allows)
     }
 
     /// Whether all announced bytes were handed in.
@@ -242,11 +257,18 @@ impl Answer {
     }
 }
 
+/// Whether a header of an authorizer is for the web server, which makes a variable of it.
+fn is_variable(name: &[u8]) -> bool {
+    name.get(..VARIABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(VARIABLE))
+}
+
 /// Answers a request with a small page; for refusals and troubles of the server itself.
 pub fn answer_with_page(request: &Arc<Request>, code: u16, title: &str, text: &str, blocker: &dyn Blocker) {
     let page = page::error_page(code, title, text);
     Answer::new(request.clone()).fail(code, &page, blocker);
 }
+
+const VARIABLE: &[u8] = b"Variable-";
 
 /// Headers that make a web server send a file of its own (nginx, lighttpd, Apache, Cherokee).
 const HAND_OVER: [&[u8]; 4] = [b"x-accel-redirect", b"x-sendfile", b"x-sendfile2", b"x-lighttpd-send-file"];
