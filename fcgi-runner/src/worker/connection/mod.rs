@@ -20,7 +20,7 @@ use super::settings::{Feeding, Settings};
 use crate::app::Link;
 use crate::os::channel::Handoff;
 use crate::os::poller::Token;
-use crate::os::socket;
+use crate::os::socket::{self, Shutdown};
 
 /// A connection that a worker serves.
 pub(super) struct Connection {
@@ -127,6 +127,10 @@ impl Connection {
             let link = || self.this.clone() as Weak<dyn Link>;
             intake::drain(input, &link, &self.settings);
             input.note_times();
+            if input.dead {
+                // Nothing that still runs may keep it open: whoever writes or waits is told by the socket.
+                socket::shut(&self.fd, Shutdown::Both);
+            }
         }
         // The end of the input is the end of the peer, unless it can be seen to wait for the answer.
         if input.eof && !input.gone && (!self.is_local() || socket::is_hung_up(self.fd.as_fd())) {
