@@ -201,7 +201,9 @@ pub(super) fn refuse_stalled(input: &mut Input) {
 
 /// The web server has given a request up. One that nobody works on is answered here, if somebody is there to hear it.
 fn abort(input: &mut Input, key: RequestKey) {
-    let Some(request) = find(input, key) else { return };
+    let Some(active) = input.requests.iter_mut().find(|active| active.request.key() == key) else { return };
+    active.given_up = true;
+    let request = active.request.clone();
     request.abort();
     if input.is_given(key) {
         return;

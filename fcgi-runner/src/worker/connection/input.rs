@@ -48,6 +48,8 @@ pub(crate) struct Input {
 pub(crate) struct Active {
     pub(crate) request: Arc<Request>,
     pub(crate) stage: Stage,
+    /// The peer has asked for its end, and reads on until that comes.
+    pub(crate) given_up: bool,
     /// The web server keeps the connection after it, and may use it for others at the same time.
     keeps: bool,
     /// Something was sent on its STDERR, which has to be closed then.
@@ -248,12 +250,23 @@ impl Input {
         self.requests.iter().any(|active| active.keeps)
     }
 
+    /// Whether the peer has asked for the end of a request.
+    pub(super) fn is_given_up(&self, key: RequestKey) -> bool {
+        self.requests.iter().any(|active| active.request.key() == key && active.given_up)
+    }
+
     pub(crate) fn is_given(&self, key: RequestKey) -> bool {
         self.requests.iter().any(|active| active.request.key() == key && active.stage != Stage::Arriving)
     }
 
     pub(crate) fn add(&mut self, request: Arc<Request>, keeps: bool) {
-        self.requests.push(Active { request, stage: Stage::Arriving, keeps, stderr_used: false });
+        self.requests.push(Active {
+            request,
+            stage: Stage::Arriving,
+            given_up: false,
+            keeps,
+            stderr_used: false,
+        });
     }
 
     pub(super) fn note_stderr(&mut self, key: RequestKey) {

@@ -146,7 +146,9 @@ impl Link for Connection {
             }
             return Err(LinkGone);
         }
-        let ended = if last { Some(self.input().retire(key)?) } else { None };
+        // Who has given a request up waits for its end, which the rest of a long answer would only delay.
+        let given_up = self.input().is_given_up(key);
+        let ended = if last || given_up { Some(self.input().retire(key)?) } else { None };
         let total = parts.iter().map(|part| part.len()).sum();
         let records: Vec<_> = encode::stream_records(RecordType::STDOUT, key.id(), total).collect();
         let mut slices = gather(&records, parts);
@@ -158,7 +160,7 @@ impl Link for Connection {
         if let Some((disposition, _)) = ended {
             self.settle(disposition);
         }
-        result
+        if given_up && !last { Err(LinkGone) } else { result }
     }
 
     fn stderr(&self, key: RequestKey, text: &[u8], blocker: &dyn Blocker) {
