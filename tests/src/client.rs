@@ -1,7 +1,7 @@
 //! The web server's side of a connection.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -48,6 +48,29 @@ impl Address {
             done: BTreeMap::new(),
             management: Vec::new(),
         })
+    }
+
+    /// The sockets on the server's side, that which listens among them, as the kernel names open files.
+    pub fn sockets(&self) -> Vec<String> {
+        let inode = |line: &str| match self {
+            Self::Unix(path) => line
+                .ends_with(path.to_str()?)
+                .then(|| line.split_whitespace().nth(6))
+                .flatten()
+                .map(str::to_owned),
+            Self::Tcp(address) => {
+                let mut fields = line.split_whitespace();
+                let (_, port) = fields.nth(1)?.split_once(':')?;
+                let is_it = u16::from_str_radix(port, 16) == Ok(address.port());
+                is_it.then(|| fields.nth(7)).flatten().map(str::to_owned)
+            }
+        };
+        let tables = match self {
+            Self::Unix(_) => &["/proc/net/unix"][..],
+            Self::Tcp(_) => &["/proc/net/tcp", "/proc/net/tcp6"],
+        };
+        let text: String = tables.iter().map(|table| fs::read_to_string(table).unwrap_or_default()).collect();
+        text.lines().filter_map(inode).map(|inode| format!("socket:[{inode}]")).collect()
     }
 }
 
@@ -132,7 +155,12 @@ impl Client {
 
     /// Waits until the answer to `id` has begun, and gives what is there of it.
     pub fn begun(&mut self, id: u16) -> Answer {
-        while self.open.get(&id).is_none_or(|answer| answer.stdout.is_empty()) {
+        self.come_to(id, 1)
+    }
+
+    /// Waits until so many bytes of the answer to `id` have come, its header block included, and gives what is there of it.
+    pub fn come_to(&mut self, id: u16, count: usize) -> Answer {
+        while self.open.get(&id).is_none_or(|answer| answer.stdout.len() < count) {
             let record =
                 Record::read(&mut self.stream).unwrap().unwrap_or_else(|| panic!("closed: {self:?}"));
             self.take(record);

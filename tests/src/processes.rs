@@ -77,3 +77,10 @@ pub fn cpu_time(pid: i32) -> Duration {
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
     Duration::from_millis(ticks * 1000 / per_second.unwrap_or(100))
 }
+
+/// What the descriptors of a process are, as the kernel names them.
+pub fn open_files(pid: i32) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let links = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links.map(|link| link.to_string_lossy().into_owned()).collect()
+}

@@ -1,8 +1,11 @@
 //! Rows 33 to 37: bodies that are not as long as they were said to be, or that never end.
 
-use fcgi_tests::record::{STDIN, record, stream};
+use std::time::{Duration, Instant};
 
-use crate::harness::{get, in_both_modes, is_page, post};
+use fcgi_tests::record::{STDIN, record, stream};
+use fcgi_tests::until;
+
+use crate::harness::{AT_ONCE, filled, get, in_both_modes, is_page, post};
 
 #[test]
 fn h33_lengths_that_are_none() {
@@ -80,5 +83,57 @@ fn h36_a_body_longer_than_its_length() {
         kept.client.send(&stream(STDIN, 1, &surplus, 65_535));
         kept.survives();
         vec![]
+    });
+}
+
+#[test]
+fn h37_a_body_whose_end_never_comes() {
+    in_both_modes(&["draintimeout=1"], |stage| {
+        // The body is as long as it was said to be; or the application did not want it.
+        let wanted = post("/read", "four").kept();
+        let unwanted = post("/version", vec![b'x'; 200_000]).kept();
+        for (request, text) in [(wanted, "4 of 4"), (unwanted, "one")] {
+            let mut kept = stage.kept();
+            let sent = request.body.len().min(65_536);
+            let body: Vec<u8> =
+                request.body[..sent].chunks(60_000).flat_map(|part| record(STDIN, 1, part)).collect();
+            kept.client.send(&[request.head(), body].concat());
+            let answer = kept.client.answer(1);
+            assert!(answer.is_whole() && answer.text() == text, "{answer:?}");
+            let start = Instant::now();
+            kept.ends_with_the_last();
+            assert!(start.elapsed() < AT_ONCE + Duration::from_secs(3), "{:?}", start.elapsed());
+        }
+        vec!["?peer=", "?peer="]
+    });
+}
+
+#[test]
+fn h37_a_body_that_goes_on_for_ever() {
+    in_both_modes(&["maxdrain=1m", "draintimeout=600"], |stage| {
+        for kept in [true, false] {
+            let mut client = stage.connect();
+            let mut request = post("/version", vec![b'x'; 65_536]).with("CONTENT_LENGTH", "9999999999");
+            request.keep = kept;
+            client.send(&request.head());
+            client.send(&[filled(STDIN, 1, 60_000), filled(STDIN, 1, 60_000)].concat());
+            assert_eq!(client.answer(1).text(), "one");
+            let more = filled(STDIN, 1, 60_000);
+            until("the connection is closed", || client.try_send(&more).is_err());
+        }
+        vec!["?peer=", "?peer="]
+    });
+}
+
+#[test]
+fn h37_a_body_that_stalls_while_the_application_reads_it() {
+    in_both_modes(&["readtimeout=1"], |stage| {
+        let mut client = stage.connect();
+        let request = post("/read", vec![b'x'; 200_000]);
+        client.send(&request.head());
+        client.send(&[filled(STDIN, 1, 60_000), filled(STDIN, 1, 60_000)].concat());
+        let answer = client.rest(1);
+        assert!(!answer.is_whole() || answer.status() >= 400, "{answer:?}");
+        vec!["has not sent the request body in time"]
     });
 }

@@ -35,6 +35,30 @@ fn h02_closed_at_once() {
 }
 
 #[test]
+fn h03_a_head_that_comes_byte_by_byte_has_one_deadline() {
+    in_both_modes(&["headertimeout=1"], |stage| {
+        let mut clients = [stage.connect(), stage.connect()];
+        // A head that comes second on its connection has no more time than one that comes first.
+        assert_eq!(clients[1].ask(&get("/version").kept()).text(), "one");
+        let head = get("/version").head();
+        for client in &mut clients {
+            let start = Instant::now();
+            let mut left = head.iter();
+            while !client.stirs_within(Duration::from_millis(100)) {
+                let byte = left.next().expect("the connection outlives the head");
+                if client.try_send(&[*byte]).is_err() {
+                    break;
+                }
+            }
+            assert!(client.is_closed_by_peer());
+            assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+            assert!(left.len() > 0);
+        }
+        vec!["?peer=", "?peer="]
+    });
+}
+
+#[test]
 fn h04_the_end_within_a_header() {
     in_both_modes(&[], |stage| {
         let head = get("/hold/never").bytes();

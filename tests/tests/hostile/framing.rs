@@ -1,8 +1,27 @@
 //! Rows 6 to 12: what is no record, and records of unusual form.
 
-use fcgi_tests::record::{BEGIN, GET_VALUES, PARAMS, RESPONDER, STDIN, begin, padded};
+use fcgi_tests::record::{BEGIN, GET_VALUES, PARAMS, RESPONDER, STDIN, begin, padded, record};
 
-use crate::harness::{SECRET, get, in_both_modes, post};
+use crate::harness::{Mode, SECRET, get, in_both_modes, post};
+
+#[test]
+fn h06_another_version() {
+    in_both_modes(&[], |stage| {
+        for version in [0, 2, 255] {
+            let mut other = record(STDIN, 9, b"?");
+            other[0] = version;
+            let mut first = stage.connect();
+            first.send(&other);
+            assert!(first.is_closed_by_peer(), "{version}");
+            // In the middle of a request, and while others run on the connection.
+            let mut kept = stage.kept();
+            kept.client.send(&[post("/hold/never", "body").id(1).kept().head(), other].concat());
+            kept.goes_down();
+        }
+        assert!(stage.sandbox.held("never").is_empty());
+        vec!["protocol error, the connection is closed"; 6]
+    });
+}
 
 #[test]
 fn h07_http_or_tls_on_the_socket() {
@@ -91,5 +110,35 @@ fn h10_padding_everywhere() {
         }
         kept.survives();
         vec![]
+    });
+}
+
+#[test]
+fn h11_begin_of_another_length() {
+    in_both_modes(&[], |stage| {
+        for length in [0, 4, 7, 9, 16] {
+            let mut kept = stage.kept();
+            kept.client.send(&record(BEGIN, 1, &[0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..length]));
+            kept.goes_down();
+        }
+        vec!["`BEGIN_REQUEST` is"; 5]
+    });
+}
+
+#[test]
+fn h12_begin_with_id_0() {
+    in_both_modes(&[], |stage| {
+        let mut kept = stage.kept();
+        kept.client.send(&begin(0, RESPONDER, true));
+        kept.goes_down();
+        let mut other = stage.connect();
+        if stage.mode == Mode::Prefork {
+            // Within a request whose body is still on its way.
+            other.send(&post("/hold/never", "body").kept().head());
+        }
+        other.send(&begin(0, RESPONDER, true));
+        assert!(other.is_closed_by_peer());
+        assert!(stage.sandbox.held("never").is_empty());
+        vec!["`BEGIN_REQUEST` has request id `0`"; 2]
     });
 }

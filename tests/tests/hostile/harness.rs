@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fcgi_tests::record::record;
-use fcgi_tests::{Address, Answer, Client, Request, Sandbox, Server};
+use fcgi_tests::{Address, Answer, Client, Request, Sandbox, Server, processes, until};
 
 /// The value of a parameter of every hostile request; it must never be seen in a log.
 pub(crate) const SECRET: &str = "tell-nobody-7c1e";
@@ -56,7 +56,7 @@ fn in_each_mode(words: &[&str], attack: &(impl Fn(&Stage<'_>) -> Told + Sync), t
             let act = move || {
                 let sandbox = Sandbox::new();
                 let server = start(&sandbox, mode, words, tcp);
-                play(mode, &sandbox, server, attack);
+                play(mode, words, &sandbox, server, attack);
             };
             (mode, scope.spawn(act))
         });
@@ -79,20 +79,34 @@ fn start<'s>(sandbox: &'s Sandbox, mode: Mode, words: &[&str], tcp: bool) -> Ser
     sandbox.serve_at(&mut sandbox.command(&address), Address::Tcp(place))
 }
 
-fn play(mode: Mode, sandbox: &Sandbox, server: Server<'_>, attack: impl Fn(&Stage<'_>) -> Told) {
-    let workers = if mode == Mode::Prefork { server.wait_for_capacity(2).len() } else { 1 };
-    let workers = server.wait_for_workers(workers);
+fn play(
+    mode: Mode,
+    words: &[&str],
+    sandbox: &Sandbox,
+    server: Server<'_>,
+    attack: impl Fn(&Stage<'_>) -> Told,
+) {
+    let workers = server.wait_for_workers(mode.workers(words));
     let neighbour = server.hold("neighbour", 1).remove(0);
     let before = server.err().len();
+    let held = held_by(&server, &workers);
     let stage = Stage { mode, sandbox, server: &server, companions: Cell::new(0) };
     let told = attack(&stage);
     stage.serves_at_once();
+    until("the server has let go of every connection and file", || held_by(&server, &workers) <= held);
     sandbox.release("neighbour");
     let answer = neighbour.join().unwrap();
     assert!(answer.is_whole() && answer.text() == "held", "{mode:?}, the neighbour: {answer:?}");
     assert_eq!(server.workers(), workers, "{mode:?}: {}", server.err());
     let err = server.stop();
     check_log(mode, &err[before..], told);
+}
+
+/// How many connections of web servers and temporary files these processes have open.
+fn held_by(server: &Server<'_>, workers: &[i32]) -> usize {
+    let sockets = server.address.sockets();
+    let all = workers.iter().flat_map(|pid| processes::open_files(*pid));
+    all.filter(|name| sockets.contains(name) || name.ends_with(" (deleted)")).count()
 }
 
 fn check_log(mode: Mode, log: &str, told: Told) {
@@ -121,6 +135,14 @@ impl Mode {
             Self::Prefork => &["method=prefork", "minspare=0", "maxspare=2", "maxchildren=2"],
             Self::Threaded => &["method=threaded", "minspare=1", "maxspare=3", "maxchildren=40"],
         }
+    }
+}
+
+impl Mode {
+    /// With how many workers a server starts.
+    fn workers(self, words: &[&str]) -> usize {
+        let spare = self.words().iter().chain(words).rev().find_map(|word| word.strip_prefix("maxspare="));
+        if self == Self::Prefork { spare.unwrap().parse().unwrap() } else { 1 }
     }
 }
 
@@ -153,7 +175,7 @@ impl Stage<'_> {
     }
 }
 
-/// A connection that serves on after the attack, or ends when its last request has.
+/// A connection that serves on after the attack, or that goes down with all its requests.
 pub(crate) struct Kept<'s> {
     stage: &'s Stage<'s>,
     pub(crate) client: Client,
@@ -173,6 +195,17 @@ impl Kept<'_> {
     pub(crate) fn ends_with_the_last(mut self) {
         self.companion_is_whole();
         assert!(self.client.is_closed_by_peer(), "{:?}", self.stage.mode);
+    }
+
+    /// The connection is closed at once, whatever runs on it.
+    pub(crate) fn goes_down(mut self) {
+        let start = Instant::now();
+        let left = self.client.rest(COMPANION);
+        assert_eq!((left.end, left.stdout.len()), (None, 0), "{:?}", self.stage.mode);
+        assert!(start.elapsed() < AT_ONCE, "{:?}: {:?}", self.stage.mode, start.elapsed());
+        if let Some(name) = self.companion {
+            self.stage.sandbox.release(&name);
+        }
     }
 
     fn companion_is_whole(&mut self) {

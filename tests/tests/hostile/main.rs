@@ -20,11 +20,15 @@
 //! | 33–37 | bodies of no, another or no end of length | counted, cut, drained; a 400 or 408 page | [`bodies`] |
 //! | 38, 39 | aborts, peers that go or do not read | ended, `close()` is called, the thread is free | [`endings`] |
 //! | 40 | out of descriptors, many descriptors, a storm, SIGTERM | waits without turning in circles, stops in time | [`endings`] |
+//!
+//! [`busy`] has some of the rows again while the application is busy with the same connection; [`further`] has what no list has.
 
 mod bodies;
+mod busy;
 mod connections;
 mod endings;
 mod framing;
+mod further;
 mod harness;
 mod params;
 mod records;

@@ -100,6 +100,34 @@ fn h24_unknown_types_without_an_id() {
 }
 
 #[test]
+fn h25_get_values_of_unusual_content() {
+    in_both_modes(&[], |stage| {
+        let mut kept = stage.kept();
+        let many: Vec<String> = (0..10_000).map(|number| format!("X{number:03}")).collect();
+        // Among thousands of others, each twice and with a value.
+        let known = NAMES.iter().chain(&NAMES).map(|name| (*name, "17"));
+        let all = pairs(many[..4_000].iter().map(|name| (&name[..], "")).chain(known.clone()));
+        kept.client.send(&record(GET_VALUES, 0, &all));
+        let found = short_pairs(&kept.client.management().content);
+        assert_eq!(found.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), NAMES);
+        assert!(found.iter().all(|(_, value)| value != "17"), "{found:?}");
+        let unknown = pairs(many.iter().map(|name| (&name[..4], "")));
+        for content in [&unknown[..], &[], &vec![0; 20_000]] {
+            kept.client.send(&record(GET_VALUES, 0, content));
+            let result = kept.client.management();
+            assert_eq!((result.kind, result.content), (GET_VALUES_RESULT, vec![]));
+        }
+        kept.survives();
+        for broken in [&b"\x0eFCGI_MAX_CONNS"[..], b"\xff\xff\xff\xff\xff\xff\xff\xff", b"\x0e\x00FCGI"] {
+            let mut kept = stage.kept();
+            kept.client.send(&record(GET_VALUES, 0, broken));
+            kept.goes_down();
+        }
+        vec!["a management record holds malformed pairs"; 3]
+    });
+}
+
+#[test]
 fn h26_get_values_within_a_request() {
     in_both_modes(&[], |stage| {
         let mut kept = stage.kept();

@@ -1,7 +1,7 @@
 //! Rows 13 to 20: ids, roles and the order of records.
 
 use fcgi_tests::client::abort;
-use fcgi_tests::record::{DATA, PARAMS, STDIN, begin, pairs, record, stream};
+use fcgi_tests::record::{DATA, PARAMS, RESPONDER, STDIN, begin, pairs, record, stream};
 use fcgi_tests::until;
 
 use crate::harness::{Mode, filled, get, in_both_modes, post};
@@ -25,6 +25,21 @@ fn h13_an_unknown_role() {
         }
         assert!(stage.sandbox.held("never").is_empty());
         vec![]
+    });
+}
+
+#[test]
+fn h14_begin_for_an_active_id() {
+    in_both_modes(&[], |stage| {
+        let request = post("/hold/never", "body").id(2).kept();
+        // In the parameters, and in the body.
+        for start in [begin(2, RESPONDER, true), request.head()] {
+            let mut kept = stage.kept();
+            kept.client.send(&[start, begin(2, RESPONDER, true)].concat());
+            kept.goes_down();
+        }
+        assert!(stage.sandbox.held("never").is_empty());
+        vec!["request `2` was begun while it was active"; 2]
     });
 }
 
@@ -109,5 +124,23 @@ fn h19_more_of_a_stream_that_has_ended() {
         assert_eq!(kept.client.answer(1).text(), "4 of 4");
         kept.survives();
         vec![]
+    });
+}
+
+#[test]
+fn h20_a_body_before_the_parameters_have_ended() {
+    in_both_modes(&[], |stage| {
+        let mut kept = stage.kept();
+        let request = post("/read", vec![b'x'; 65_536]).kept();
+        kept.client.send(&begin(1, RESPONDER, true));
+        kept.client.send(&request.stdin());
+        kept.client.send(&stream(PARAMS, 1, &request.pairs(), 10));
+        assert_eq!(kept.client.answer(1).text(), "65536 of 65536");
+        kept.survives();
+        let mut more = stage.kept();
+        more.client.send(&begin(1, RESPONDER, true));
+        more.client.send(&stream(STDIN, 1, &vec![b'x'; 65_537], 65_535));
+        more.goes_down();
+        vec!["of its body before its parameters ended"]
     });
 }
