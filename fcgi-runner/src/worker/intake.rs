@@ -6,6 +6,7 @@
 //! than was announced to it (FastCGI 1.0 section 6.4). A refusal is a page, never END_REQUEST alone.
 
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use bytes::Bytes;
 use fcgi_proto::server::{Event, Rejection};
@@ -15,6 +16,7 @@ use super::connection::{Input, Stage};
 use super::settings::Settings;
 use crate::app::{Body, Link, Request, RequestParts};
 use crate::cgi::environ::ContentLength;
+use crate::config::Limits;
 
 /// Something for an application thread to do.
 #[derive(Debug)]
@@ -149,7 +151,8 @@ fn add(input: &mut Input, key: RequestKey, which: Which, mut data: Bytes, settin
     else {
         return;
     };
-    let request = active.request.clone();
+    let (request, arrives) = (active.request.clone(), active.stage == Stage::Arriving);
+    input.note_body(key);
     let Some(body) = which.of(&request) else { return };
     let received = body.received();
     if let ContentLength::Known(length) = body.announced() {
@@ -157,7 +160,7 @@ fn add(input: &mut Input, key: RequestKey, which: Which, mut data: Bytes, settin
         data.truncate(usize::try_from(length.saturating_sub(received)).unwrap_or(usize::MAX));
     }
     let total = received + data.len() as u64;
-    if active.stage == Stage::Arriving && settings.limits.max_body.is_some_and(|limit| total > limit) {
+    if arrives && settings.limits.max_body.is_some_and(|limit| total > limit) {
         refuse(input, &request, too_large());
     } else if let Err(error) = body.push(data) {
         tracing::error!(%error, "a request body cannot be kept in a temporary file");
@@ -186,13 +189,8 @@ fn refuse(input: &mut Input, request: &Arc<Request>, refusal: Refusal) {
 }
 
 /// Answers requests whose bodies have not come in time.
-pub(super) fn refuse_stalled(input: &mut Input) {
-    let stalled: Vec<_> = input
-        .requests
-        .iter()
-        .filter(|active| active.stage == Stage::Arriving)
-        .map(|active| active.request.clone())
-        .collect();
+pub(super) fn refuse_stalled(input: &mut Input, now: Instant, limits: &Limits) {
+    let stalled: Vec<_> = input.stalled(now, limits).cloned().collect();
     for request in stalled {
         let text = "The request body did not arrive in time.".to_owned();
         refuse(input, &request, Refusal { code: 408, title: "Request Timeout", text });

@@ -126,6 +126,21 @@ fn h37_a_body_that_goes_on_for_ever() {
 }
 
 #[test]
+fn h37_a_body_that_stalls_before_the_application_was_started() {
+    in_both_modes(&["readtimeout=1", "draintimeout=1"], |stage| {
+        for request in [post("/hold/never", "four"), post("/hold/never", "four").without("CONTENT_LENGTH")] {
+            let mut kept = stage.kept();
+            kept.client.send(&[request.kept().head(), record(STDIN, 1, b"thr")].concat());
+            let answer = kept.client.answer(1);
+            assert!(is_page(&answer, 408), "{answer:?}");
+            kept.ends_with_the_last();
+        }
+        assert!(stage.sandbox.held("never").is_empty());
+        vec!["request refused", "request refused"]
+    });
+}
+
+#[test]
 fn h37_a_body_that_stalls_while_the_application_reads_it() {
     in_both_modes(&["readtimeout=1"], |stage| {
         let mut client = stage.connect();

@@ -48,6 +48,8 @@ pub(crate) struct Input {
 pub(crate) struct Active {
     pub(crate) request: Arc<Request>,
     pub(crate) stage: Stage,
+    /// When the last piece of its body came, or its head.
+    heard_at: Instant,
     /// The peer has asked for its end, and reads on until that comes.
     pub(crate) given_up: bool,
     /// The web server keeps the connection after it, and may use it for others at the same time.
@@ -201,7 +203,6 @@ impl Input {
         match self.phase() {
             Phase::Idle => passed(quiet, limits.idle_timeout),
             Phase::Head => passed(self.head_since, limits.header_timeout),
-            Phase::Body => passed(quiet, limits.read_timeout),
             Phase::Draining => passed(self.draining_since, limits.drain_timeout),
             Phase::Lingering => {
                 let (since, thrown_away) = self.lingers.unzip();
@@ -209,7 +210,28 @@ impl Input {
                     || passed(since, limits.drain_timeout)
                     || thrown_away.is_some_and(|bytes| bytes > limits.max_drain)
             }
-            Phase::Running | Phase::Passed => false,
+            // Each request has a time of its own, which others that run do not lengthen.
+            Phase::Body | Phase::Running => self.stalled(now, limits).next().is_some(),
+            Phase::Passed => false,
+        }
+    }
+
+    /// The requests whose bodies have not gone on for too long.
+    pub(crate) fn stalled(&self, now: Instant, limits: &Limits) -> impl Iterator<Item = &Arc<Request>> {
+        let limit = limits.read_timeout;
+        let is_late = move |since: Instant| now.saturating_duration_since(since) >= limit;
+        // A long record that is on its way may be anybody's.
+        let moves = self.protocol.is_mid_record() && !is_late(self.last_progress);
+        let stalled =
+            move |active: &&Active| !moves && active.stage == Stage::Arriving && is_late(active.heard_at);
+        self.requests.iter().filter(stalled).map(|active| &active.request)
+    }
+
+    /// Notes that a piece of a request's body has come.
+    pub(crate) fn note_body(&mut self, key: RequestKey) {
+        let now = self.last_progress;
+        if let Some(active) = self.requests.iter_mut().find(|active| active.request.key() == key) {
+            active.heard_at = now;
         }
     }
 
@@ -263,6 +285,7 @@ impl Input {
         self.requests.push(Active {
             request,
             stage: Stage::Arriving,
+            heard_at: self.last_progress,
             given_up: false,
             keeps,
             stderr_used: false,

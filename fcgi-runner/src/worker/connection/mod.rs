@@ -176,7 +176,7 @@ impl Connection {
         }
         let (peer, phase) = (self.peer_name(), input.phase());
         match phase {
-            Phase::Body => intake::refuse_stalled(&mut input),
+            Phase::Body | Phase::Running => intake::refuse_stalled(&mut input, now, &self.settings.limits),
             Phase::Head if !input.is_silent() => {
                 tracing::warn!(peer, "the head of a request was not whole in time, the connection is closed");
                 input.die();
