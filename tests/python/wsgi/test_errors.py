@@ -48,6 +48,13 @@ def test_text_without_a_last_newline_is_not_lost(server):
         assert f"unfinished {token}" in server.errors()
 
 
+def test_text_that_comes_after_the_end_is_in_our_log(server):
+    token = server.token()
+    answer = server.ask(f"/unfinished_close/{token}")
+    assert (answer.ended, answer.stderr) == (True, b"")
+    wait_for(lambda: f"unfinished {token}" in server.errors(), what="the text")
+
+
 def test_any_text_is_taken(server):
     answer = server.ask("/odd")
     assert answer.status == "200 OK", answer.stderr

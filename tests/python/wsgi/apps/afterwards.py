@@ -20,10 +20,10 @@ def raised(function, *arguments):
 
 @application.plain
 def keeps(environ, start_response):
-    """Keeps everything that it gets."""
+    """Keeps everything that it gets; announces no length, which would stop `write` as well."""
     write = start_response("200 OK", PLAIN)
     KEPT[words(environ)[0]] = (environ, start_response, write)
-    return [str(os.getpid()).encode()]
+    return [b"bo", b"dy"]
 
 
 def use(token):
@@ -61,7 +61,7 @@ def thread(environ, start_response):
             environ["wsgi.errors"].write(f"from the thread {token}\n")
 
     threading.Thread(target=go_on).start()
-    return [b"before"]
+    return [b"be", b"fore"]
 
 
 @application.plain

@@ -50,6 +50,18 @@ def unfinished_stream(environ, start_response):
 
 
 @application.plain
+def unfinished_close(environ, start_response):
+    """Writes when the answer is over."""
+
+    class Body(list):
+        def close(self):
+            environ["wsgi.errors"].write("unfinished " + words(environ)[0])
+
+    start_response("200 OK", [])
+    return Body([b"body"])
+
+
+@application.plain
 def odd(environ, start_response):
     """Text of every kind, and printing to the stream."""
     errors = environ["wsgi.errors"]
