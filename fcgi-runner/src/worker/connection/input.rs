@@ -20,7 +20,9 @@ pub(crate) struct Input {
     /// Requests that can be served, until the loop asks for them.
     pub(crate) ready: Vec<Work>,
     /// Bytes for the peer that have to wait for the writer.
-    pub(super) outbox: Vec<Bytes>,
+    outbox: Vec<Bytes>,
+    /// How many.
+    outbox_size: usize,
     pub(super) room: usize,
     pub(super) eof: bool,
     pub(super) dead: bool,
@@ -98,6 +100,7 @@ impl Input {
             requests: Vec::new(),
             ready: Vec::new(),
             outbox: Vec::new(),
+            outbox_size: 0,
             room: FIRST_READ,
             eof: false,
             dead: false,
@@ -127,11 +130,30 @@ impl Input {
             self.dead = true;
         }
         while let Some(piece) = self.protocol.poll_transmit() {
+            self.outbox_size += piece.len();
             self.outbox.push(piece);
+        }
+        if self.outbox_size > MOST_UNSENT && !self.dead {
+            let peer = peer();
+            tracing::warn!(
+                peer,
+                "a web server that does not read asks for ever more, the connection is closed"
+            );
+            self.dead = true;
         }
         if self.buffer.is_empty() && self.buffer.capacity() < FIRST_READ {
             self.buffer = BytesMut::new();
         }
+    }
+
+    /// Takes the bytes for the peer that have to wait for the writer.
+    pub(super) fn take_outbox(&mut self) -> Vec<Bytes> {
+        self.outbox_size = 0;
+        std::mem::take(&mut self.outbox)
+    }
+
+    pub(super) fn has_outbox(&self) -> bool {
+        !self.outbox.is_empty()
     }
 
     /// Notes what the connection waits for since now, once events have been taken.
@@ -301,6 +323,10 @@ impl Input {
 
 /// Longest silence of a web server that was told that nothing more comes.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes of the protocol's own answers that may wait for a peer that does not read: much more than any web server asks for
+/// at once.
+const MOST_UNSENT: usize = 256 * 1024;
 
 /// Bytes asked of the kernel at first: the head of nearly every request fits.
 const FIRST_READ: usize = 8 * 1024;

@@ -110,11 +110,11 @@ impl Connection {
     /// Sends what the protocol itself has to say, unless somebody is writing: that one sends it then.
     pub(super) fn flush_outbox(&self) {
         loop {
-            if self.input().outbox.is_empty() {
+            if !self.input().has_outbox() {
                 return;
             }
             let Ok(_writing) = self.output.try_lock() else { return };
-            let pieces = std::mem::take(&mut self.input().outbox);
+            let pieces = self.input().take_outbox();
             let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             let mut rest = &mut slices[..];
             while !rest.is_empty() {
