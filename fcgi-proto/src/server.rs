@@ -39,6 +39,10 @@ pub struct Settings {
     pub roles: Roles,
     /// The answers to `GET_VALUES`.
     pub values: ServerValues,
+    /// The whole content of STDOUT for requests that begin while twice as many are active as
+    /// [`Limits::max_active_requests`] allows; they are ended at once. Where it is empty they are answered
+    /// with `OVERLOADED` alone, which some web servers take for an empty page. Default: empty.
+    pub overload_answer: &'static [u8],
 }
 
 /// A set of roles. Default: the responder alone.

@@ -20,7 +20,7 @@ impl Pair {
     fn new(max_active_requests: usize, step: usize) -> Self {
         let limits = Limits { max_active_requests, ..Limits::default() };
         let values = ServerValues { max_conns: 10, max_reqs: 20 };
-        let settings = Settings { limits, roles: Roles::ALL, values };
+        let settings = Settings { limits, roles: Roles::ALL, values, ..Settings::default() };
         let web_server = client::Connection::new(Limits { max_active_requests: 64, ..limits });
         Self { web_server, application: server::Connection::new(settings), step }
     }

@@ -82,7 +82,7 @@ fn give(connection: &mut Connection, input: &mut BytesMut) {
 
 fuzz_target!(|operations: Vec<Operation<'_>>| {
     let values = ServerValues { max_conns: 1, max_reqs: 3 };
-    let mut connection = Connection::new(Settings { limits: LIMITS, roles: Roles::ALL, values });
+    let mut connection = Connection::new(Settings { limits: LIMITS, roles: Roles::ALL, values, ..Settings::default() });
     let (mut input, mut keys) = (BytesMut::new(), Vec::new());
     for operation in operations {
         let key = |at: u8| keys.get(usize::from(at) % keys.len().max(1)).copied();

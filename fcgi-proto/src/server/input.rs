@@ -4,7 +4,7 @@
 //! request that is not active or that was refused, and bytes so skipped are counted as long as nobody is
 //! being served.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::event::{Event, ProtocolWarning, Rejection};
 use super::request::{OpenStreams, Request, Stage};
@@ -110,8 +110,14 @@ impl Connection {
             self.turn_away(id, begin, ProtocolStatus::CANT_MPX_CONN);
         } else if active < limit.saturating_mul(2) {
             self.requests.insert(id, Request::new(begin, Some(Rejection::TooManyRequests)));
-        } else {
+        } else if self.settings.overload_answer.is_empty() {
             self.turn_away(id, begin, ProtocolStatus::OVERLOADED);
+        } else {
+            self.fate.closing |= !begin.flags.keep_conn();
+            let answer = Bytes::from_static(self.settings.overload_answer);
+            self.outbox.push_stream(RecordType::STDOUT, id, &answer);
+            self.outbox.push_stream_end(RecordType::STDOUT, id);
+            self.outbox.push(&encode::end_request(id, EndRequest::complete(0)));
         }
         Ok(())
     }

@@ -54,7 +54,12 @@ pub(crate) fn end(id: u16, app_status: u8, protocol_status: u8) -> Vec<u8> {
 /// A connection of an application that plays all roles.
 pub(crate) fn server(limits: Limits) -> server::Connection {
     let values = fcgi_proto::ServerValues { max_conns: 16, max_reqs: 16 };
-    server::Connection::new(server::Settings { limits, roles: server::Roles::ALL, values })
+    server::Connection::new(server::Settings {
+        limits,
+        roles: server::Roles::ALL,
+        values,
+        ..Default::default()
+    })
 }
 
 /// Limits that let several requests be active.

@@ -1,7 +1,7 @@
 //! Odd and hostile input that concerns one request: too many, too large, too early, too late, aborted.
 
 use bytes::{Bytes, BytesMut};
-use fcgi_proto::server::Disposition;
+use fcgi_proto::server::{Connection, Disposition, Settings};
 use fcgi_proto::{Limits, ProtocolError, RequestId, UsageError};
 
 use crate::common::{
@@ -37,6 +37,23 @@ fn requests_beyond_the_limit_are_told_when_their_params_have_ended_and_skipped()
     assert_eq!(sent(&mut connection), [page, stdout_end(3), end(3, 0, 0)].concat());
     for key in [second, first] {
         assert_eq!(connection.end_request(key, 0), Ok(Disposition::Keep));
+    }
+}
+
+#[test]
+fn far_too_many_requests_are_answered_at_once_if_there_is_an_answer() {
+    let settings =
+        Settings { limits: multiplexed(2), overload_answer: b"Status: 503\r\n\r\n", ..Settings::default() };
+    for keep in [1, 0] {
+        let mut connection = Connection::new(settings);
+        let active: Vec<u8> = (1..=4).flat_map(|id| begin(id, 1, 1)).collect();
+        feed(&mut connection, &[active, begin(5, 1, keep)].concat()).unwrap();
+        assert_eq!(sent(&mut connection), [padded_page(5), stdout_end(5), end(5, 0, 0)].concat());
+        assert_eq!(connection.active_requests(), 4);
+        // What else comes of it is nobody's.
+        feed(&mut connection, &[params(5, b"junk"), record(STDIN, 5, b"body")].concat()).unwrap();
+        feed(&mut connection, &(1..=4).flat_map(|id| record(ABORT, id, b"")).collect::<Vec<u8>>()).unwrap();
+        assert_eq!((events(&mut connection), connection.should_close()), (vec![], keep == 0));
     }
 }
 

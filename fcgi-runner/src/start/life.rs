@@ -138,6 +138,7 @@ impl Plan<'_> {
                 },
                 roles: self.roles,
                 values: ServerValues { max_conns: all, max_reqs: all },
+                ..server::Settings::default()
             },
             limits: config.limits,
             feeding: Feeding::Pull,

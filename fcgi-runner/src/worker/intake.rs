@@ -5,7 +5,7 @@
 //! loses a chunked upload). What holds for the body holds for the file of a filter too, and a filter is not started with less
 //! than was announced to it (FastCGI 1.0 section 6.4). A refusal is a page, never END_REQUEST alone.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use super::connection::{Input, Stage};
 use super::settings::Settings;
 use crate::app::{Body, Link, Request, RequestParts};
 use crate::cgi::environ::ContentLength;
+use crate::cgi::page;
 use crate::config::Limits;
 
 /// Something for an application thread to do.
@@ -126,6 +127,13 @@ fn rejection(reason: Rejection) -> Refusal {
         _ => "Bad Request",
     };
     Refusal { code, title, text: format!("The server refuses this request: {reason}.") }
+}
+
+/// The answer to those who go on asking where many have been refused already: it costs no thread.
+pub(super) fn overload_page() -> &'static [u8] {
+    static PAGE: OnceLock<Vec<u8>> = OnceLock::new();
+    let text = "The server refuses this request: too many requests on one connection.";
+    PAGE.get_or_init(|| page::error_page(503, "", text))
 }
 
 fn too_large() -> Refusal {

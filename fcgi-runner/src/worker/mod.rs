@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use fcgi_proto::server;
 use slab::Slab;
 
 use self::event_loop::{EventLoop, State};
@@ -71,6 +72,8 @@ impl Worker<'_> {
         };
         let pool =
             self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
+        let protocol =
+            server::Settings { overload_answer: intake::overload_page(), ..self.settings.protocol };
         let by_files = limits::raise_open_files().saturating_sub(RESERVED_FILES).max(1);
         let mut event_loop = EventLoop {
             host: self.host.clone(),
@@ -82,7 +85,7 @@ impl Worker<'_> {
             handoff: self.handoff,
             wake,
             service,
-            settings: Arc::new(Settings { feeding, ..self.settings }),
+            settings: Arc::new(Settings { protocol, feeding, ..self.settings }),
             pool,
             logs: self.logs,
             connections: Slab::new(),

@@ -7,7 +7,7 @@ use fcgi_tests::client::abort;
 use fcgi_tests::record::{BEGIN, GET_VALUES, PARAMS, RESPONDER, STDIN, begin, padded, pairs, record, stream};
 use fcgi_tests::{in_background, processes};
 
-use crate::harness::{filled, get, in_both_modes, in_both_modes_over_tcp, post};
+use crate::harness::{Mode, filled, get, in_both_modes, in_both_modes_over_tcp, is_page, post};
 
 #[test]
 fn x01_resets_of_connections_in_every_state() {
@@ -155,6 +155,34 @@ fn x07_an_upload_of_single_bytes() {
 }
 
 #[test]
+fn x08_more_requests_from_a_peer_that_does_not_read() {
+    in_both_modes(&["maxspare=3"], |stage| {
+        let mut client = stage.connect();
+        client.send(&get("/early").id(1).kept().bytes());
+        client.begun(1);
+        let others: Vec<u16> = (2..60).collect();
+        for id in &others {
+            client.send(&get("/version").id(*id).kept().bytes());
+        }
+        stage.serves_at_once();
+        let answer = client.answer(1);
+        assert!(answer.is_whole() && answer.body().len() == 128 * 65_536);
+        for id in others {
+            let answer = client.answer(id);
+            match stage.mode {
+                // Served, or one too many.
+                Mode::Threaded => {
+                    assert!(is_page(&answer, 503) || answer.text() == "one", "{id}: {answer:?}");
+                }
+                Mode::Prefork => assert_eq!((answer.end, answer.stdout.len()), (Some((0, 1)), 0), "{id}"),
+            }
+        }
+        assert_eq!(client.ask(&get("/version").kept()).text(), "one");
+        vec!["?too many requests on one connection"; 58]
+    });
+}
+
+#[test]
 fn x09_half_a_connection_in_the_queue() {
     in_both_modes(&["minspare=0", "maxspare=2", "maxchildren=2"], |stage| {
         // The neighbour has one of two, this one the other.
@@ -237,5 +265,29 @@ fn x13_a_slow_reader() {
         let answer = client.answer(1);
         assert!(answer.is_whole() && answer.body().len() == 128 * 65_536);
         vec![]
+    });
+}
+
+#[test]
+fn x14_a_flood_behind_an_answer_that_nobody_reads() {
+    in_both_modes(&["maxspare=3"], |stage| {
+        let memory = || stage.server.workers().into_iter().map(processes::peak_of_memory).sum::<u64>();
+        let before = memory();
+        let query = record(GET_VALUES, 0, &pairs([("FCGI_MAX_CONNS", "")]));
+        // Each of these asks for an answer of our own; those cannot leave, and must not be kept for ever.
+        for flood in [query, begin(7, 9, true), [begin(8, RESPONDER, true), abort(8)].concat()] {
+            let mut client = stage.connect();
+            client.send(&get("/endless").kept().bytes());
+            client.begun(1);
+            let flood = flood.repeat(2000);
+            for _ in 0..500 {
+                if client.try_send(&flood).is_err() {
+                    break;
+                }
+            }
+            stage.serves_at_once();
+        }
+        assert!(memory() - before < 32 << 20, "{before} and then {}", memory());
+        vec!["does not read"; 3]
     });
 }

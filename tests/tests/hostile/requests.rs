@@ -4,7 +4,7 @@ use fcgi_tests::client::abort;
 use fcgi_tests::record::{DATA, PARAMS, RESPONDER, STDIN, begin, pairs, record, stream};
 use fcgi_tests::until;
 
-use crate::harness::{Mode, filled, get, in_both_modes, post};
+use crate::harness::{Mode, filled, get, in_both_modes, is_page, post};
 
 #[test]
 fn h13_an_unknown_role() {
@@ -64,6 +64,45 @@ fn h15_a_second_id() {
         assert_eq!(client.answer(1).text(), "10 of 10");
         assert_eq!(client.ask(&get("/version").id(2).kept()).text(), "one");
         vec![]
+    });
+}
+
+#[test]
+fn h16_more_ids_than_allowed() {
+    in_both_modes(&["maxactive=2", "maxparams=64k"], |stage| {
+        let mut client = stage.connect();
+        let first = post("/read", "first body").id(1).kept();
+        client.send(&first.head());
+        if stage.mode == Mode::Threaded {
+            client.send(&get("/hold/second").id(2).kept().bytes());
+            stage.sandbox.wait_for_held("second", 1);
+        }
+        // All begin before the first of them is told everything; one has more in its parameters than is read otherwise.
+        let others: Vec<u16> = (3..10).collect();
+        for id in &others {
+            client.send(&begin(*id, RESPONDER, true));
+        }
+        for id in &others {
+            let long = "v".repeat(if *id == 5 { 200_000 } else { 10 });
+            let request = post("/hold/never", vec![b'x'; 100_000]).with("HTTP_LONG", &long).id(*id);
+            client.send(&[stream(PARAMS, *id, &request.pairs(), 65_535), request.stdin()].concat());
+        }
+        for id in &others {
+            let answer = client.answer(*id);
+            match stage.mode {
+                Mode::Threaded => assert!(is_page(&answer, 503), "{id}: {answer:?}"),
+                Mode::Prefork => assert_eq!((answer.end, answer.stdout.len()), (Some((0, 1)), 0)),
+            }
+        }
+        client.send(&first.stdin());
+        assert_eq!(client.answer(1).text(), "10 of 10");
+        if stage.mode == Mode::Threaded {
+            stage.sandbox.release("second");
+            assert_eq!(client.answer(2).text(), "held");
+        }
+        assert_eq!(client.ask(&get("/version").id(3).kept()).text(), "one");
+        assert!(stage.sandbox.held("never").is_empty());
+        vec!["?too many requests on one connection"; 7]
     });
 }
 
