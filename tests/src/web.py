@@ -26,6 +26,18 @@ def stream(count, size):
         yield b"x" * size
 
 
+taken = []
+
+
+def take_all_descriptors():
+    """Opens files until there are no descriptors left."""
+    try:
+        while True:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+
+
 class Closing:
     """Yields without end, and leaves a file when it is closed."""
 
@@ -75,6 +87,12 @@ def application(environ, start_response):
     elif word == "closing":
         start_response(status, [("Content-Type", "text/plain")])
         return Closing(rest)
+    elif word == "take-descriptors":
+        take_all_descriptors()
+        body = str(len(taken))
+    elif word == "give-descriptors":
+        while taken:
+            os.close(taken.pop())
     elif word == "names":
         body = str(sum(name.startswith(rest) for name in environ))
     elif word == "print":

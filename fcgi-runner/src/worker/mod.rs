@@ -74,7 +74,8 @@ impl Worker<'_> {
             self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
         let protocol =
             server::Settings { overload_answer: intake::overload_page(), ..self.settings.protocol };
-        let by_files = limits::raise_open_files().saturating_sub(RESERVED_FILES).max(1);
+        let files = limits::raise_open_files();
+        let by_files = files.saturating_sub(RESERVED_FILES).max(files / 2).max(1);
         let mut event_loop = EventLoop {
             host: self.host.clone(),
             bell: self.host.signal_bell(),
@@ -98,6 +99,7 @@ impl Worker<'_> {
                 .max_connections
                 .map_or(by_files, |limit| limit.min(by_files)),
             is_full: false,
+            was_crowded: false,
             accepting: false,
             accept_again_at: None,
             swept_at: Instant::now(),
@@ -121,5 +123,6 @@ impl Worker<'_> {
     }
 }
 
-/// Open files that are left to the application and to logs when a worker has as many connections as it can.
+/// Open files that are left to the application and to logs when a worker has as many connections as it can; half of them
+/// where there are few.
 const RESERVED_FILES: usize = 128;

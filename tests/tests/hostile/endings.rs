@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use fcgi_tests::client::abort;
 use fcgi_tests::record::{RESPONDER, STDIN, begin, record, stream};
-use fcgi_tests::{Sandbox, Server, until};
+use fcgi_tests::{Sandbox, Server, processes, until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
-use crate::harness::{Stage, get, in_both_modes, in_both_modes_over_tcp, post};
+use crate::harness::{AT_ONCE, Stage, get, in_both_modes, in_both_modes_over_tcp, post};
 
 #[test]
 fn h38_aborts() {
@@ -111,6 +111,71 @@ fn with_few_descriptors<'s>(sandbox: &'s Sandbox, count: usize, words: &[&str]) 
 
 const ONE_PROCESS: [&[&str]; 2] =
     [&["maxspare=1", "maxchildren=1"], &["method=threaded", "minspare=1", "maxspare=2", "maxchildren=2"]];
+
+#[test]
+fn h40_out_of_descriptors() {
+    for words in ONE_PROCESS {
+        let sandbox = Sandbox::new();
+        let server = with_few_descriptors(&sandbox, 256, words);
+        let mut first = server.connect();
+        let taken: usize = first.ask(&get("/take-descriptors").kept()).text().parse().unwrap();
+        assert!(taken > 100, "{taken}");
+        let worker = server.wait_for_workers(1)[0];
+        let mut crowd: Vec<_> = (0..20).map(|_| server.connect()).collect();
+        let (start, spent) = (Instant::now(), processes::cpu_time(worker));
+        // Who is in is served, and the process does not run in circles.
+        while start.elapsed() < Duration::from_secs(2) {
+            let asked = Instant::now();
+            assert_eq!(first.ask(&get("/version").kept()).text(), "one");
+            assert!(asked.elapsed() < AT_ONCE);
+            assert!(!first.stirs_within(Duration::from_millis(200)));
+        }
+        let spent = processes::cpu_time(worker).saturating_sub(spent);
+        assert!(spent < Duration::from_secs(1), "{spent:?} of processor time for nothing: {words:?}");
+        let seconds = start.elapsed().as_secs();
+        // Who waits is served when there are descriptors again.
+        assert!(first.ask(&get("/give-descriptors").kept()).is_whole());
+        for client in &mut crowd {
+            assert_eq!(client.ask(&get("/version").kept()).text(), "one");
+        }
+        assert_eq!(server.workers(), [worker]);
+        drop((first, crowd));
+        let complaints = server.stop().matches("cannot accept connections").count();
+        assert!(complaints > 0 && complaints as u64 <= seconds + 2, "{complaints}");
+    }
+}
+
+#[test]
+fn h40_more_connections_than_allowed() {
+    for (limit, option) in [(50, None), (10, Some("maxconnections=10"))] {
+        for words in ONE_PROCESS {
+            let sandbox = Sandbox::new();
+            let words: Vec<&str> = words.iter().copied().chain(option).collect();
+            // Half of what the process may open is enough for connections.
+            let server = with_few_descriptors(&sandbox, 100, &words);
+            let mut inside: Vec<_> = (0..limit).map(|_| server.connect()).collect();
+            for client in &mut inside {
+                assert_eq!(client.ask(&get("/version").kept()).text(), "one");
+            }
+            let mut outside: Vec<_> = (0..30).map(|_| server.connect()).collect();
+            for client in &mut outside {
+                client.send(&get("/version").bytes());
+            }
+            for client in &mut inside {
+                assert_eq!(client.ask(&get("/version").kept()).text(), "one");
+            }
+            assert!(outside.iter().all(|client| !client.stirs_within(Duration::ZERO)));
+            // One after the other has its turn, in the place of the first that goes.
+            drop(inside.pop());
+            for client in &mut outside {
+                assert_eq!(client.answer(1).text(), "one");
+                assert!(client.is_closed_by_peer());
+            }
+            let complaints = server.stop().matches("as many connections as allowed").count();
+            assert_eq!(complaints, 1, "{words:?}");
+        }
+    }
+}
 
 #[test]
 fn h40_more_than_1024_descriptors() {

@@ -50,12 +50,16 @@ impl EventLoop<'_> {
     /// Takes no more connections than may be open at once; the rest waits in the queues, or finds a sibling.
     fn mind_fullness(&mut self) {
         let crowded = self.connections.len() >= self.max_connections;
+        if self.connections.len() < self.max_connections / 2 {
+            self.was_crowded = false;
+        }
         let full = crowded || self.accept_again_at.is_some_and(|at| at > Instant::now());
         if full == self.is_full {
             return;
         }
         self.is_full = full;
-        if crowded {
+        // Where each that goes makes room for one that waits, this is said once.
+        if crowded && !std::mem::replace(&mut self.was_crowded, true) {
             let limit = self.max_connections;
             tracing::warn!(limit, "as many connections as allowed, further ones wait (`maxconnections`)");
         }

@@ -56,6 +56,8 @@ pub(super) struct EventLoop<'w> {
     /// Connections that may be open at once.
     pub(super) max_connections: usize,
     pub(super) is_full: bool,
+    /// The log was told of too many connections, and they have not become few since.
+    pub(super) was_crowded: bool,
     pub(super) accepting: bool,
     pub(super) accept_again_at: Option<Instant>,
     pub(super) swept_at: Instant,
