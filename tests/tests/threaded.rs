@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fcgi_tests::processes::threads;
+use fcgi_tests::record::{GET_VALUES, pairs, record};
 use fcgi_tests::{Request, Sandbox, in_background, until};
 
 #[test]
@@ -146,6 +147,35 @@ fn a_body_that_stops_coming_ends_the_wait_of_the_application() {
             .wait_for_err("the web server went away, or the request was over, before its body was complete");
         assert_eq!(client.answer(1).status(), 500);
         assert_eq!(server.get("/version").text(), "one");
+        server.stop();
+    }
+}
+
+/// `HAProxy`, which alone asks, sends so many requests over each connection.
+#[test]
+fn a_connection_takes_all_the_requests_that_the_server_says_it_takes() {
+    let cases: [(&[&str], usize); 3] = [
+        (&["method=threaded", "threads=4"], 4),
+        (&["method=threaded", "maxactive=5"], 5),
+        (&["threads=3", "maxspare=1", "minspare=0", "maxchildren=9"], 3),
+    ];
+    for (words, count) in cases {
+        let sandbox = Sandbox::new();
+        let server = sandbox.serve(words);
+        let mut client = server.connect();
+        client.send(&record(GET_VALUES, 0, &pairs([("FCGI_MAX_REQS", "")])));
+        let result = client.management().content;
+        assert_eq!(result, pairs([("FCGI_MAX_REQS", count.to_string().as_str())]), "{words:?}");
+        let ids = || (1..).step_by(2).take(count);
+        for id in ids() {
+            client.send(&Request::get("/hold/a").id(id).kept().bytes());
+        }
+        sandbox.wait_for_held("a", count);
+        sandbox.release("a");
+        for id in ids() {
+            assert_eq!(client.answer(id).text(), "held", "{words:?}");
+        }
+        drop(client);
         server.stop();
     }
 }

@@ -126,7 +126,10 @@ impl Plan<'_> {
         let config = self.config;
         let threads = self.threads.map_or(1, |rules| rules.max_threads);
         let processes = if config.method == Some(Method::Threaded) { 1 } else { config.max_children };
-        let all = u32::try_from(threads.saturating_mul(processes)).unwrap_or(u32::MAX);
+        let all = threads.saturating_mul(processes);
+        // HAProxy, which alone asks, sends so many over each connection that may be shared.
+        let at_once = if threads > 1 { threads.min(config.limits.max_active) } else { all };
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
         Settings {
             protocol: server::Settings {
                 limits: Limits {
@@ -137,7 +140,7 @@ impl Plan<'_> {
                     ..Limits::default()
                 },
                 roles: self.roles,
-                values: ServerValues { max_conns: all, max_reqs: all },
+                values: ServerValues { max_conns: number(all), max_reqs: number(at_once) },
                 ..server::Settings::default()
             },
             limits: config.limits,
