@@ -5,7 +5,7 @@ import shlex
 
 from support.places import EXAMPLES
 
-PLACEHOLDERS = ["/srv/mysite", "/run/mysite", "/home/user", "example.org", "3033", "listen 80", "*:80"]
+PLACEHOLDERS = ["/srv/mysite", "/run/mysite", "/home/user", "example.org", "3033", "listen 80", "*:80", "8080"]
 
 
 class Recipe:

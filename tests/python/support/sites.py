@@ -64,6 +64,7 @@ class SiteFolder:
             "mysite.wsgi:application": self.kind.app,
             "127.0.0.1:3033": f"127.0.0.1:{port}",
             "3033": port,
+            "example.org {": f"http://127.0.0.1:{http_port} {{",
             "example.org": "127.0.0.1",
             "listen 80": f"listen 127.0.0.1:{http_port}",
             "*:80": f"127.0.0.1:{http_port}",

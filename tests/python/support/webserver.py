@@ -1,6 +1,8 @@
-"""nginx, lighttpd and Apache on loopback, around one recipe: process, port, logs and temporary folders."""
+"""nginx, lighttpd, Apache, HAProxy and Caddy on loopback, around one recipe: process, port, logs, temporary folders."""
 
+import re
 import socket
+import subprocess
 from pathlib import Path
 
 from support import places
@@ -14,6 +16,8 @@ class WebServer:
     """A web server with `recipe` as its configuration, listening on `port` when the constructor returns."""
 
     program = package = ""
+    # Bytes of a body of unknown length that it lets through.
+    largest_chunked_body = float("inf")
 
     def __init__(self, folder, port, recipe):
         self.folder = places.make_folder(folder)
@@ -24,8 +28,11 @@ class WebServer:
         self.config = self.folder / "main.conf"
         self.config.write_text(self.wrapper())
         places.give_away(self.folder)
-        self.process = Process(self.program, self.folder, self.argv(), env=environment(), logs=[self.log])
+        self.process = Process(self.program, self.folder, self.argv(), env=self.environment(), logs=[self.log])
         self.process.wait_until(self.accepts)
+
+    def environment(self):
+        return environment()
 
     def accepts(self):
         try:
@@ -120,3 +127,44 @@ FcgidProcessTableFile "{self.folder}/fcgid_shm"
 </Directory>
 Include recipe.conf
 """
+
+
+class HaProxy(WebServer):
+    program, package = "haproxy", "haproxy"
+    largest_chunked_body = 15_000
+
+    def version(self):
+        """As numbers: (2, 6, 12)."""
+        told = subprocess.run([self.path, "-v"], capture_output=True, text=True, check=True).stdout
+        return tuple(map(int, re.search(r"version (\d+)\.(\d+)\.(\d+)", told).groups()))
+
+    def argv(self):
+        return [self.path, "-db", "-f", str(self.config), "-f", str(self.folder / "recipe.conf")]
+
+    def wrapper(self):
+        # What the recipes need of Debian's own main file, in which they are the second part.
+        return """global
+    maxconn 256
+    log stdout format raw local0 notice
+
+defaults
+    mode http
+    log global
+    timeout connect 5s
+    timeout client 50s
+    timeout server 50s
+"""
+
+
+class Caddy(WebServer):
+    program, package = "caddy", "caddy"
+
+    def argv(self):
+        return [self.path, "run", "--adapter", "caddyfile", "--config", str(self.config)]
+
+    def environment(self):
+        # The home is where it keeps certificates and its last configuration.
+        return {**environment(), "HOME": str(self.folder)}
+
+    def wrapper(self):
+        return "{\n    admin off\n}\nimport recipe.conf\n"

@@ -10,7 +10,7 @@ from support.appserver import AppServer, environment
 from support.browser import Browser
 from support.recipes import Recipe
 from support.sites import DJANGO, FLASK, PLAIN, SiteFolder, install_script
-from support.webserver import Apache, Lighttpd, Nginx
+from support.webserver import Apache, Caddy, HaProxy, Lighttpd, Nginx
 
 FRONT_ENDS = {
     "nginx-unix": (Nginx, "nginx/{}-unix.conf"),
@@ -22,7 +22,14 @@ FRONT_ENDS = {
     "apache-unix": (Apache, "apache/{}-unix.conf"),
     "apache-tcp": (Apache, "apache/{}-tcp.conf"),
     "apache-fcgid": (Apache, "apache/fcgid.conf"),
+    "haproxy-unix": (HaProxy, "haproxy/{}-unix.cfg"),
+    "haproxy-tcp": (HaProxy, "haproxy/{}-tcp.cfg"),
+    "caddy-unix": (Caddy, "caddy/{}-unix.caddyfile"),
+    "caddy-tcp": (Caddy, "caddy/{}-tcp.caddyfile"),
 }
+
+# Stands beside a web server that serves no files itself.
+STATIC_FILES = "haproxy/static-files.conf"
 
 
 @dataclass(frozen=True)
@@ -94,12 +101,16 @@ class Site:
             self.app, run_folder, port = grounds.server(case.kind, words, case.prefix)
         else:
             run_folder = grounds.run_folder()
-        values = self.folder.values(run_folder, port, http_port)
+        values = self.folder.values(run_folder, port, http_port) | {"127.0.0.1:8080": f"127.0.0.1:{places.free_port()}"}
         if "/home/user" in recipe.text:
             values["/home/user/public_html"] = self.lay_out_public_html(run_folder, values)
         elif not words:
             install_script(Recipe("shared-hosting/mysite.fcgi"), values, self.folder.path / "mysite.fcgi")
         server = FRONT_ENDS[case.front_end][0]
+        self.files = None
+        if server is HaProxy:
+            files = Recipe(STATIC_FILES).filled(values)
+            self.files = Lighttpd(grounds.workplace / f"files-{case}", places.free_port(), files)
         self.web = server(grounds.workplace / f"web-{case}", http_port, recipe.filled(values))
         self.origin = f"http://127.0.0.1:{http_port}"
         self.base = self.origin + case.prefix
@@ -128,6 +139,8 @@ class Site:
 
     def stop(self):
         self.web.stop()
+        if self.files:
+            self.files.stop()
 
 
 class Gate:

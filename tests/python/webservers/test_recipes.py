@@ -2,13 +2,14 @@
 
 from support.places import EXAMPLES
 
-from webservers.front_ends import CASES, FRONT_ENDS
+from webservers.front_ends import CASES, FRONT_ENDS, STATIC_FILES
 
 
 def test_no_recipe_is_left_out():
-    folders = ("nginx", "lighttpd", "apache")
-    there = {f"{folder}/{path.name}" for folder in folders for path in (EXAMPLES / folder).glob("*.conf")}
-    assert there == {case.recipe.name for case in CASES}
+    folders = ("nginx", "lighttpd", "apache", "haproxy", "caddy")
+    there = {f"{folder}/{path.name}" for folder in folders for path in (EXAMPLES / folder).iterdir()}
+    read_by_people = {f"{folder}/README.md" for folder in folders}
+    assert there == {case.recipe.name for case in CASES} | {STATIC_FILES} | read_by_people
 
 
 def test_no_script_for_shared_hosts_is_left_out():
