@@ -108,7 +108,7 @@ impl Answer {
             }
             handed_over |= HAND_OVER.iter().any(|known| name.eq_ignore_ascii_case(known));
         }
-        let method = self.request.params().get(b"REQUEST_METHOD").unwrap_or(b"GET");
+        let method: &[u8] = if self.request.is_head() { b"HEAD" } else { b"GET" };
         let body_allowed = !allows && head::body_allowed(method, code);
         self.head = Some(Head { lines, code, declared, body_allowed, allows, handed_over });
         Ok(())

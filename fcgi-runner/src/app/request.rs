@@ -64,6 +64,7 @@ pub struct Request {
     body: Body,
     /// The file that a filter works on; other roles have none.
     data: Option<Box<Body>>,
+    is_head: bool,
     arrived: Instant,
     aborted: AtomicBool,
     on_abort: Mutex<Option<AbortHook>>,
@@ -87,12 +88,21 @@ impl Request {
     /// Puts a request together.
     pub fn new(parts: RequestParts) -> Self {
         let RequestParts { key, role, params, link } = parts;
-        let body_length = match role {
+        let (mut body_length, mut data_length) = (ContentLength::Unknown, ContentLength::Unknown);
+        let mut is_head = false;
+        for (name, value) in &params {
+            match name {
+                b"CONTENT_LENGTH" => body_length = body_length.and(ContentLength::parse(value)),
+                DATA_LENGTH => data_length = data_length.and(ContentLength::parse(value)),
+                b"REQUEST_METHOD" => is_head = value == b"HEAD",
+                _ => {}
+            }
+        }
+        if role == Role::AUTHORIZER {
             // It has no body, although some web servers send the length of the visitor's.
-            Role::AUTHORIZER => ContentLength::Unknown,
-            _ => announced(&params, b"CONTENT_LENGTH"),
-        };
-        let data = (role == Role::FILTER).then(|| match announced(&params, DATA_LENGTH) {
+            body_length = ContentLength::Unknown;
+        }
+        let data = (role == Role::FILTER).then(|| match data_length {
             ContentLength::Invalid => Box::default(),
             length => Box::new(Body::new(length)),
         });
@@ -103,6 +113,7 @@ impl Request {
             link,
             body: Body::new(body_length),
             data,
+            is_head,
             arrived: Instant::now(),
             aborted: AtomicBool::new(false),
             on_abort: Mutex::new(None),
@@ -251,7 +262,7 @@ impl Request {
 
     /// Whether the answer must have no body.
     pub fn is_head(&self) -> bool {
-        self.params.get(b"REQUEST_METHOD") == Some(b"HEAD")
+        self.is_head
     }
 
     /// What became of it.
@@ -262,14 +273,6 @@ impl Request {
             duration: self.arrived.elapsed(),
         }
     }
-}
-
-/// The length that a parameter announces; sent twice, both must say the same.
-fn announced(params: &Params, wanted: &[u8]) -> ContentLength {
-    params
-        .iter()
-        .filter(|(name, _)| *name == wanted)
-        .fold(ContentLength::Unknown, |length, (_, value)| length.and(ContentLength::parse(value)))
 }
 
 /// The parameter that announces the length of DATA. Source: FastCGI 1.0 section 6.4.

@@ -203,6 +203,10 @@ fn whole<'py>(iterable: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, Py
 }
 
 fn close(iterable: &Bound<'_, PyAny>) -> PyResult<()> {
+    if iterable.cast_exact::<PyList>().is_ok() || iterable.cast_exact::<PyTuple>().is_ok() {
+        // They have none, and looking for it would make an exception.
+        return Ok(());
+    }
     match iterable.getattr_opt(pyo3::intern!(iterable.py(), "close"))? {
         Some(close) => close.call0().map(drop),
         None => Ok(()),

@@ -1,5 +1,6 @@
 //! `start_response` and the `write` callable. Source: PEP 3333 "The `start_response()` Callable".
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
@@ -61,7 +62,11 @@ impl StartResponse {
         }
         let status = native(status, "the status")?;
         let headers = header_list(headers)?;
-        let pairs = headers.iter().map(|(name, value)| (&name[..], &value[..]));
+        let pairs = headers.iter().map(|(name, value)| {
+            Ok((native(name, "the name of a header")?, native(value, "the value of a header")?))
+        });
+        let pairs = pairs.collect::<PyResult<Vec<_>>>()?;
+        let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
         answer.start(&status, pairs).map_err(|error| PyValueError::new_err(error.to_string()))?;
         drop(answer);
         Ok(Py::new(py, Write { response: slf.clone().unbind() })?.into_any())
@@ -113,9 +118,8 @@ fn reraised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
     Ok(PyErr::from_value(value))
 }
 
-type HeaderList = Vec<(Vec<u8>, Vec<u8>)>;
-
-fn header_list(headers: &Bound<'_, PyAny>) -> PyResult<HeaderList> {
+/// The names and values of a header list, held so that their bytes can be borrowed.
+fn header_list<'py>(headers: &Bound<'py, PyAny>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
     let list = headers
         .cast::<PyList>()
         .map_err(|_| PyTypeError::new_err("the headers must be a list of (name, value) tuples"))?;
@@ -125,15 +129,13 @@ fn header_list(headers: &Bound<'_, PyAny>) -> PyResult<HeaderList> {
         let Some(pair) = pair else {
             return Err(PyTypeError::new_err("each header must be a tuple of a name and a value"));
         };
-        let name = native(&pair.get_item(0)?, "the name of a header")?;
-        let value = native(&pair.get_item(1)?, "the value of a header")?;
-        pairs.push((name, value));
+        pairs.push((pair.get_item(0)?, pair.get_item(1)?));
     }
     Ok(pairs)
 }
 
 /// A native string as bytes.
-fn native(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<u8>> {
+fn native<'a>(value: &'a Bound<'_, PyAny>, what: &str) -> PyResult<Cow<'a, [u8]>> {
     let text = value.cast::<PyString>().map_err(|_| {
         let kind =
             value.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());

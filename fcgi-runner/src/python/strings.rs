@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -22,12 +21,14 @@ pub(super) fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString>
 }
 
 /// The bytes of a `str` of code points up to U+00FF; `None` when it has others.
-pub(super) fn to_latin1(text: &Bound<'_, PyString>) -> Option<Vec<u8>> {
+pub(super) fn to_latin1<'a>(text: &'a Bound<'_, PyString>) -> Option<Cow<'a, [u8]>> {
     let text = text.to_str().ok()?;
     if text.is_ascii() {
-        return Some(text.as_bytes().to_vec());
+        return Some(Cow::Borrowed(text.as_bytes()));
     }
-    text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect()
+    let bytes: Option<Vec<u8>> =
+        text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    bytes.map(Cow::Owned)
 }
 
 /// A `str` for a log: code points that no encoding has (lone surrogates) are spelled out.
@@ -39,30 +40,110 @@ pub(super) fn readable<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, st
     Ok(Cow::Owned(String::from_utf8_lossy(bytes.as_bytes()).into_owned()))
 }
 
-/// Names of parameters, each made into a `str` once.
+/// Names of parameters, each made into a `str` once, and the values that are always the same.
 ///
-/// Peers choose names, so the cache stops growing at [`MAX_NAMES`]; further ones are made each time.
+/// Web servers send the same names in the same order again and again: each name knows which one came after it the last time,
+/// so that nearly all are found by one comparison. Peers choose names, so the cache stops growing at [`MAX_NAMES`]; further
+/// ones are made each time.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    known: RwLock<HashMap<Box<[u8]>, Py<PyString>>>,
+    entries: Vec<Entry>,
+    by_bytes: HashMap<Box<[u8]>, usize>,
+    /// Which name a request began with the last time, and where the walk through this one is.
+    first: usize,
+    at: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    bytes: Box<[u8]>,
+    name: Py<PyString>,
+    /// The name that came after this one.
+    follower: usize,
+    /// The value of the last request, where it is one of the web server's own and not one of a visitor.
+    value: Option<(Box<[u8]>, Py<PyString>)>,
+    is_constant: bool,
 }
 
 impl Names {
-    pub(super) fn name<'py>(&self, py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
-        if let Some(name) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(bytes) {
-            return name.bind(py).clone();
+    /// Begins with another request.
+    pub(super) fn rewind(&mut self) {
+        self.at = None;
+    }
+
+    /// Makes a name and a value into native strings.
+    pub(super) fn pair<'py>(
+        &mut self,
+        py: Python<'py>,
+        name: &[u8],
+        value: &[u8],
+    ) -> (Bound<'py, PyString>, Bound<'py, PyString>) {
+        let Some(at) = self.find(py, name) else { return (latin1(py, name), latin1(py, value)) };
+        let entry = &mut self.entries[at];
+        let name = entry.name.bind(py).clone();
+        if !entry.is_constant {
+            return (name, latin1(py, value));
         }
-        let name = latin1(py, bytes);
-        if bytes.len() <= MAX_NAME {
-            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            if known.len() < MAX_NAMES {
-                known.insert(bytes.into(), name.clone().unbind());
+        match &entry.value {
+            Some((bytes, text)) if **bytes == *value => (name, text.bind(py).clone()),
+            _ => {
+                let text = latin1(py, value);
+                entry.value = (value.len() <= MAX_NAME).then(|| (value.into(), text.clone().unbind()));
+                (name, text)
             }
         }
-        name
+    }
+
+    /// The place of a name in the cache, unless there is no room for it.
+    fn find(&mut self, py: Python<'_>, name: &[u8]) -> Option<usize> {
+        let guess = self.at.map_or(self.first, |at| self.entries[at].follower);
+        let at = match self.entries.get(guess) {
+            Some(entry) if *entry.bytes == *name => guess,
+            _ => match self.by_bytes.get(name) {
+                Some(at) => *at,
+                None => self.add(py, name)?,
+            },
+        };
+        match self.at {
+            Some(before) => self.entries[before].follower = at,
+            None => self.first = at,
+        }
+        self.at = Some(at);
+        Some(at)
+    }
+
+    fn add(&mut self, py: Python<'_>, name: &[u8]) -> Option<usize> {
+        if name.len() > MAX_NAME || self.entries.len() >= MAX_NAMES {
+            return None;
+        }
+        let at = self.entries.len();
+        self.entries.push(Entry {
+            bytes: name.into(),
+            name: latin1(py, name).unbind(),
+            follower: at + 1,
+            value: None,
+            is_constant: CONSTANTS.contains(&name),
+        });
+        self.by_bytes.insert(name.into(), at);
+        Some(at)
     }
 }
 
-/// Names kept, and the longest that is.
+/// Names kept, and the longest that is; the same for values.
 const MAX_NAMES: usize = 512;
 const MAX_NAME: usize = 64;
+
+/// Parameters that say something of the web server, or have few values; nothing that a visitor could want to be forgotten.
+const CONSTANTS: [&[u8]; 11] = [
+    b"DOCUMENT_ROOT",
+    b"GATEWAY_INTERFACE",
+    b"HTTPS",
+    b"REDIRECT_STATUS",
+    b"REQUEST_METHOD",
+    b"REQUEST_SCHEME",
+    b"SERVER_ADDR",
+    b"SERVER_NAME",
+    b"SERVER_PORT",
+    b"SERVER_PROTOCOL",
+    b"SERVER_SOFTWARE",
+];

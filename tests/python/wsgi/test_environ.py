@@ -41,6 +41,21 @@ def test_a_fresh_environ_for_each_request_of_a_connection(server):
         assert [name for name in environ if name.startswith("HTTP_X_ONLY_")] == [f"HTTP_X_ONLY_{number}"]
 
 
+def test_names_and_values_are_those_of_the_request_whatever_came_before(server):
+    names = [f"HTTP_X_{number}" for number in range(700)]
+    with server.connect() as connection:
+        for turn in range(6):
+            # Other names each time, partly the same ones in another order, and servers that change their minds.
+            mine = names[turn * 100 : turn * 100 + 200][:: -1 if turn % 2 else 1]
+            pairs = [(name, f"{name} in turn {turn}") for name in mine]
+            said = {"SERVER_NAME": f"host-{turn % 2}", "SERVER_SOFTWARE": "s" * (60 + turn), "REQUEST_SCHEME": "https"}
+            connection.ask("/dump", said, pairs=pairs)
+            environ = environ_of(connection.answer())
+            assert {name: value for name, value in environ.items() if name.startswith("HTTP_X_")} == dict(pairs)
+            assert {name: environ[name] for name in said} == said
+            assert not any(value is None for value in environ.values())
+
+
 def test_required_keys_are_there_when_nothing_was_sent(server):
     params = dict.fromkeys(name for name, _ in client.usual_params("/dump"))
     environ = dump(server, {**params, "PATH_INFO": "/dump"})

@@ -19,7 +19,7 @@ def shown(environ):
 def dump(environ, start_response):
     """The environ as it was handed in; keys that are no `str` would not pass."""
     assert all(type(name) is str for name in environ)
-    texts = [value for name, value in environ.items() if not name.startswith("wsgi.")]
+    texts = [value for name, value in environ.items() if not name.startswith(("wsgi.", "fcgi."))]
     assert all(type(value) is str for value in texts)
     assert type(environ["wsgi.url_scheme"]) is str
     return answer_json(start_response, {"type": type(environ).__name__, "environ": shown(environ)})
