@@ -129,8 +129,9 @@ def test_what_a_client_could_misuse_is_dropped(server):
 
 def test_params_named_like_wsgi_keys_neither_replace_nor_add(server):
     plain = dump(server)
-    sent = {name: "forged" for name in plain if name.startswith("wsgi.")}
-    environ = dump(server, {**sent, "wsgi.forged": "x", "wsgi.": "x"})
+    sent = {name: "forged" for name in plain if name.startswith(("wsgi.", "fcgi."))}
+    environ = dump(server, {**sent, "wsgi.forged": "x", "wsgi.": "x", "fcgi.data": "x"})
+    assert environ["fcgi.role"] == "responder"
     assert environ == plain
 
 
