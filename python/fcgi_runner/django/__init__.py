@@ -15,12 +15,12 @@ import sys
 from collections.abc import Iterable
 
 from fcgi_runner.django import database
-from fcgi_runner.starting import Application, OptionValue, start, words_of
+from fcgi_runner.starting import Application, OptionValue, applications_of, start, words_of
 
-__all__ = ["runfastcgi"]
+__all__ = ["project_words", "runfastcgi"]
 
 
-def runfastcgi(argset: Iterable[str] = (), **kwargs: OptionValue) -> bool:
+def runfastcgi(argset: Iterable[str] = (), **kwargs: OptionValue | Application) -> bool:
     """Serves the project, with the options of `fcgi-run` as words, as keyword arguments, or both: the words win.
 
     As in Django 1.8, with an address in the background unless `daemonize` says otherwise, without one in the foreground
@@ -29,7 +29,14 @@ def runfastcgi(argset: Iterable[str] = (), **kwargs: OptionValue) -> bool:
     the background.
     """
     database.put_aside_after_fork()
-    return start(_configured_application(), [*words_of(kwargs), *argset])
+    words = [*project_words(), *words_of(kwargs), *argset]
+    return start(_configured_application(), words, applications_of(kwargs))
+
+
+def project_words() -> list[str]:
+    """The word that names the project: beside an authorizer or a filter, nothing is served that is not named."""
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE")
+    return [f"settings={settings}"] if settings else []
 
 
 def _configured_application() -> Application | None:

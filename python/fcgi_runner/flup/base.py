@@ -33,9 +33,9 @@ class BaseServer:
     ) -> None:
         if not callable(application):
             raise TypeError(f"the application must be callable, not {type(application).__name__}")
-        refused = sorted({*roles} - {FCGI_RESPONDER})
-        if refused:
-            raise ValueError(f"roles: only FCGI_RESPONDER (1) is supported, not {refused}")
+        self.roles = frozenset(roles)
+        if not self.roles or self.roles - {FCGI_RESPONDER, FCGI_AUTHORIZER, FCGI_FILTER}:
+            raise ValueError(f"roles: some of 1 (responder), 2 (authorizer) and 3 (filter), not {sorted(self.roles)}")
         self.application = application
         self.environ = dict(environ or {})
         self._force_cgi = force_cgi
@@ -48,8 +48,11 @@ class BaseServer:
 
         Where the server cannot start, `fcgi_runner.StartError` ends the program with a message.
         """
+        application, words = self._wrapped(), words_of({**self._address, **self._permissions(), **self._options})
+        others = {"authorizer": FCGI_AUTHORIZER, "filter": FCGI_FILTER}
+        playing = {name: application for name, role in others.items() if role in self.roles}
         with _forcing_cgi(self._force_cgi):
-            return start(self._wrapped(), words_of({**self._address, **self._permissions(), **self._options}))
+            return start(application if FCGI_RESPONDER in self.roles else None, words, playing)
 
     def _wrapped(self) -> Application:
         """The application with `environ` added to what each request brings."""

@@ -27,6 +27,17 @@ def _application(environ, start_response):
 application = validator(_application)
 """
 
+#: One that tells which role it plays.
+ROLE = """
+def tell_role(environ, start_response):
+    text = environ["fcgi.role"] + " " + environ.get("EXTRA", "none")
+    start_response("200 OK", [("Variable-ROLE", text)])
+    return [text.encode()]
+"""
+
+#: What `role` gives when nobody plays it.
+UNKNOWN_ROLE = "unknown role"
+
 
 def write(folder, **files):
     """Writes modules: the names without `.py`."""
@@ -122,6 +133,23 @@ def ask(address, path="/", **params):
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"Status: 200 "), answer
     return body.decode()
+
+
+def role(address, number):
+    """What the application that tells its role says in this one; nothing while nobody answers there."""
+    try:
+        answer = fcgi_client.get(address, "/", role=number)
+    except (ConnectionError, FileNotFoundError):
+        return None
+    except fcgi_client.UnknownRole:
+        return UNKNOWN_ROLE
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, variable = head.split(b"\r\n")[:2]
+    assert status == b"Status: 200 OK"
+    # An authorizer has no body.
+    assert body in (b"", variable.removeprefix(b"Variable-ROLE: "))
+    assert bool(body) is (number != 2)
+    return variable.removeprefix(b"Variable-ROLE: ")
 
 
 def facts(text):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from package.programs import Program, ask, facts, listener, read_pid, run, wait_for_end, write
+from package.programs import ROLE, UNKNOWN_ROLE, Program, ask, facts, listener, read_pid, role, run, wait_for_end, write
 
 SETTINGS = """
 SECRET_KEY = "secret"
@@ -153,6 +153,19 @@ def test_the_command_in_the_foreground_loads_new_code_on_hanging_up(project, met
     started.wait_until(lambda: facts(ask(project / "s"))["version"] == "new")
     assert started.stop(signal.SIGINT) == 0
     assert "Traceback" not in started.stderr
+
+
+@pytest.mark.parametrize("by", ["command", "word", "callable"])
+def test_the_project_is_served_beside_its_authorizer(project, by):
+    arguments = {"word": "authorizer='guard:tell_role'", "callable": "authorizer=tell_role"}.get(by)
+    script = f"{FCGI}from guard import tell_role\nrunfastcgi({arguments}, socket='s', daemonize=False)"
+    write(project, guard=ROLE, script=script)
+    command = ("manage.py", "runfcgi", "authorizer=guard:tell_role", "socket=s", "daemonize=false")
+    started = Program(project, *(command if by == "command" else ("script.py",)))
+    assert started.facts(project / "s")["version"] == "1"
+    assert role(project / "s", 2) == b"authorizer none"
+    assert role(project / "s", 3) == UNKNOWN_ROLE
+    assert started.stop() == 0
 
 
 def test_the_command_keeps_the_import_path_of_the_project(project):

@@ -8,17 +8,16 @@ from fcgi_runner import flup
 from fcgi_runner.flup.server import fcgi, fcgi_fork, fcgi_single
 from support import places
 
-from package.programs import PLAIN, Program, ask, environment, facts, listener, run, write
+from package.programs import PLAIN, ROLE, UNKNOWN_ROLE, Program, ask, environment, facts, listener, role, run, write
 
 MODULES = ["fcgi_runner.flup", *(f"fcgi_runner.flup.server.{name}" for name in ("fcgi", "fcgi_fork", "fcgi_single"))]
 
 
-def script(folder, server, module="fcgi_runner.flup", after="print(hung_up)", **more):
+def script(folder, server, module="fcgi_runner.flup", after="print(hung_up)", site=PLAIN, **more):
     write(
         folder,
-        site_=PLAIN,
-        script=f"import os\nfrom {module} import WSGIServer\nfrom site_ import application\n"
-        f"hung_up = {server}.run()\n{after}",
+        site_=site,
+        script=f"import os\nfrom {module} import WSGIServer\nfrom site_ import *\nhung_up = {server}.run()\n{after}",
     )
     return Program(folder, "script.py", **more)
 
@@ -127,6 +126,18 @@ def test_one_cgi_request_can_be_forced(folder):
     assert (folder / "forced").read_text() == "False"
 
 
+@pytest.mark.parametrize("played", [(1,), (2,), (1, 3), (1, 2, 3)], ids=str)
+def test_the_application_plays_the_roles_that_are_asked_for(folder, played):
+    started = script(
+        folder, f"WSGIServer(tell_role, environ={{'EXTRA': 'more'}}, bindAddress='s', roles={played})", site=ROLE
+    )
+    started.wait_until(lambda: role(folder / "s", played[0]))
+    found = [role(folder / "s", number) for number in (1, 2, 3)]
+    names = {1: b"responder more", 2: b"authorizer more", 3: b"filter more"}
+    assert found == [names[number] if number in played else UNKNOWN_ROLE for number in (1, 2, 3)]
+    assert started.stop() == 0
+
+
 def test_run_from_a_shell_it_says_what_is_missing(folder):
     started = script(folder, "WSGIServer(application)")
     assert started.ends() == 2
@@ -144,13 +155,14 @@ def test_a_refused_address_ends_the_program(folder):
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        ({"roles": (flup.FCGI_RESPONDER, flup.FCGI_FILTER)}, ValueError, r"roles: .* not \[3\]"),
+        ({"roles": (flup.FCGI_RESPONDER, 4)}, ValueError, r"roles: .* not \[1, 4\]"),
+        ({"roles": ()}, ValueError, r"roles: .* not \[\]"),
         ({"bindAddress": 3033}, TypeError, "bindAddress must be .* not 3033"),
         ({"bindAddress": ("localhost",)}, TypeError, "bindAddress must be"),
         ({"jobClass": object}, TypeError, "jobClass"),
         ({"application": None}, TypeError, "must be callable"),
     ],
-    ids=["roles", "number", "short tuple", "unknown", "application"],
+    ids=["roles", "no role", "number", "short tuple", "unknown", "application"],
 )
 def test_what_cannot_be_done_is_refused_at_once(server, arguments, error, says):
     with pytest.raises(error, match=says):

@@ -4,10 +4,24 @@ import os
 import signal
 
 import pytest
+from fcgi_runner import serve
 from fcgi_runner.starting import words_of
 from support import process
 
-from package.programs import PLAIN, Program, ask, facts, listener, read_pid, run, wait_for_end, write
+from package.programs import (
+    PLAIN,
+    ROLE,
+    UNKNOWN_ROLE,
+    Program,
+    ask,
+    facts,
+    listener,
+    read_pid,
+    role,
+    run,
+    wait_for_end,
+    write,
+)
 
 SERVE = """
 import os, sys
@@ -196,9 +210,35 @@ def test_runfastcgi_takes_a_callable(folder):
     assert started.stop() == 0
 
 
+@pytest.mark.parametrize("method", ["prefork", "threaded"])
+@pytest.mark.parametrize(
+    ("app", "others", "played"),
+    [
+        ("tell_role", "authorizer=tell_role", [1, 2]),
+        ("None", "authorizer='site_:tell_role', filter=tell_role", [2, 3]),
+        ("tell_role", "filter='site_:tell_role', settings='none'", [1, 3]),
+    ],
+)
+def test_serves_callables_and_names_for_the_other_roles(folder, app, others, played, method):
+    text = f"from fcgi_runner import serve\nfrom site_ import tell_role\nserve({app}, {others}, socket='s', "
+    write(folder, site_=ROLE, script=f"{text}daemonize=False, method='{method}')")
+    started = Program(folder, "script.py")
+    started.wait_until(lambda: role(folder / "s", played[0]))
+    names = {1: b"responder none", 2: b"authorizer none", 3: b"filter none"}
+    found = [role(folder / "s", number) for number in (1, 2, 3)]
+    assert found == [names[number] if number in played else UNKNOWN_ROLE for number in (1, 2, 3)]
+    assert started.stop() == 0
+
+
+def test_only_a_role_can_be_a_callable():
+    with pytest.raises(TypeError, match="socket cannot be"):
+        serve(print, socket=print)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"socket": "/tmp/s", "authorizer": print, "filter": "guard:filter"}, ["socket=/tmp/s", "filter=guard:filter"]),
         ({"socket": "/tmp/s", "pidfile": None}, ["socket=/tmp/s"]),
         ({"debug": True, "daemonize": False}, ["debug=true", "daemonize=false"]),
         ({"umask": 0o027, "socketmode": 0o660, "port": 3033}, ["umask=27", "socketmode=660", "port=3033"]),

@@ -3,14 +3,19 @@
 import socket
 import struct
 
-BEGIN_RESPONDER = bytes.fromhex("0101000100080000 0001000000000000")
+RESPONDER, AUTHORIZER, FILTER = 1, 2, 3
 END_REQUEST, STDOUT = 3, 6
+UNKNOWN_ROLE = 3
 
 
-def get(address, path, params=None):
+class UnknownRole(Exception):
+    """The server does not play the role."""
+
+
+def get(address, path, params=None, role=RESPONDER):
     """Asks for `path` at a Unix socket (a path) or a TCP port (a number); returns the answer, headers and all.
 
-    Raises OSError while nobody listens, and EOFError when the connection ends before END_REQUEST.
+    Raises OSError while nobody listens, EOFError when the connection ends before END_REQUEST, and UnknownRole.
     """
     params = {
         "REQUEST_METHOD": "GET",
@@ -26,7 +31,10 @@ def get(address, path, params=None):
     }
     with _connect(address) as connection:
         body = b"".join(_pair(name.encode(), value.encode()) for name, value in params.items())
-        connection.sendall(BEGIN_RESPONDER + _record(4, body) + _record(4, b"") + _record(5, b""))
+        begin = _record(1, struct.pack(">HB5x", role, 0))
+        # Nothing but parameters for an authorizer, an empty file for a filter.
+        streams = {AUTHORIZER: b"", FILTER: _record(5, b"") + _record(8, b"")}.get(role, _record(5, b""))
+        connection.sendall(begin + _record(4, body) + _record(4, b"") + streams)
         with connection.makefile("rb") as stream:
             return _answer(stream)
 
@@ -54,6 +62,8 @@ def _answer(stream):
         if kind == STDOUT:
             answer += content
         if kind == END_REQUEST:
+            if content[4] == UNKNOWN_ROLE:
+                raise UnknownRole
             return answer
 
 
