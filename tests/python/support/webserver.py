@@ -95,7 +95,8 @@ include "recipe.conf"
 
 class Apache(WebServer):
     program, package = "apache2", "apache2"
-    modules = """mpm_event authz_core authz_host mime dir alias rewrite setenvif env proxy proxy_fcgi fcgid"""
+    modules = """mpm_event authz_core authz_host authz_user authn_core auth_basic authnz_fcgi
+        mime dir alias rewrite setenvif env proxy proxy_fcgi fcgid"""
 
     def argv(self):
         return [self.path, "-DFOREGROUND", "-d", str(self.folder), "-f", str(self.config)]
