@@ -425,7 +425,12 @@ fn a_page_is_wanted_of_an_authorizer_alone() {
         finished.err.contains("`http` wants") && finished.err.contains("hint: name one: app="),
         "{finished:?}"
     );
-    // Without the preview it is what the operator wants.
+    let mut cgi = sandbox.command(&["authorizer=roles:authorizer"]);
+    cgi.envs(Request::get("/").params);
+    let finished = sandbox.finish(&mut cgi);
+    assert_eq!((finished.status, &finished.out[..]), (Some(2), ""));
+    assert!(finished.err.contains("plain CGI wants an application"), "{finished:?}");
+    // Without them it is what the operator wants.
     let server = serve_only(&sandbox, &["authorizer=roles.py:authorizer"]);
     assert_eq!(ask(&server.address, &Request::authorize("/allow")).status(), 200);
     server.stop();

@@ -8,7 +8,7 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR = range(1, 8)
+BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR, DATA = range(1, 9)
 PATIENCE = 20.0
 
 

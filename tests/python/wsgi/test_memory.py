@@ -8,6 +8,7 @@ from wsgi import client
 from wsgi.server import forget_peak, memory
 
 APP = "loads"
+WORDS = ["filter=loads:application"]
 MEBIBYTE, GIBIBYTE = 1 << 20, 1 << 30
 # What allocators and buffers may need beside the data: socket buffers, a record or two, a body up to the pause.
 ALLOWANCE = 12 * MEBIBYTE
@@ -85,6 +86,29 @@ def test_one_gibibyte_in_takes_no_memory(server, path, mebibytes):
         sender.join()
         if path != "passed_back":
             assert connection.answer().body.decode() == (f"{worker}" if path == "ignored" else f"{length} {worker}")
+        assert memory(worker)[1] - before < ALLOWANCE
+        assert pid(connection) == worker
+
+
+@pytest.mark.parametrize("length", ["announced", "not announced"])
+def test_the_file_of_a_filter_takes_no_memory(server, length):
+    """Nor does the body beside it, although nobody reads that."""
+    content = b"y" * 65_528
+    pieces = 256 if length == "announced" else 60
+    body, file = client.record(client.STDIN, content) * 64, client.record(client.DATA, content) * 64
+    announced = {"CONTENT_LENGTH": str(64 * len(content)), "REQUEST_METHOD": "POST"}
+    if length == "announced":
+        announced["FCGI_DATA_LENGTH"] = str(pieces * 64 * len(content))
+    with server.connect() as connection:
+        worker = pid(connection)
+        before = forget_peak(worker)
+        params = client.usual_params("/filtered", announced)
+        connection.send(client.begin(role=3) + client.stream(client.PARAMS, client.encoded(params)))
+        connection.send(body + client.record(client.STDIN))
+        for _ in range(pieces):
+            connection.send(file)
+        connection.send(client.record(client.DATA))
+        assert connection.answer().body.decode() == f"{pieces * 64 * len(content)} {worker}"
         assert memory(worker)[1] - before < ALLOWANCE
         assert pid(connection) == worker
 
