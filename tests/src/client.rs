@@ -168,6 +168,11 @@ impl Client {
         self.open[&id].clone()
     }
 
+    /// Whether a management record has come that was not asked for with [`Self::management`].
+    pub fn has_management(&self) -> bool {
+        !self.management.is_empty()
+    }
+
     /// Waits for the next management record.
     pub fn management(&mut self) -> Record {
         while self.management.is_empty() {
@@ -218,6 +223,7 @@ impl Client {
         }
         let answer = self.open.entry(record.id).or_default();
         match record.kind {
+            STDOUT if answer.stdout_closed => panic!("STDOUT goes on after its end: {answer:?}"),
             STDOUT if record.content.is_empty() => answer.stdout_closed = true,
             STDOUT => {
                 answer.stdout.extend(record.content);

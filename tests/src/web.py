@@ -51,6 +51,14 @@ class Closing:
         open(os.path.join(HERE, f"closed-{self.name}"), "a").write("x")
 
 
+def broken(way):
+    """A body that ends in the middle."""
+    yield b"the first half"
+    if way == "exit":
+        os._exit(7)
+    raise RuntimeError("raised by the application")
+
+
 def application(environ, start_response):
     word, _, rest = environ["PATH_INFO"].strip("/").partition("/")
     status = "200 OK"
@@ -93,6 +101,15 @@ def application(environ, start_response):
     elif word == "give-descriptors":
         while taken:
             os.close(taken.pop())
+    elif word == "break":
+        start_response(status, [("Content-Type", "text/plain")])
+        return broken(rest)
+    elif word == "say":
+        # The status is the rest of the path; headers, one a line, and the body are in parameters.
+        lines = environ.get("SAY_HEADERS", "").splitlines()
+        start_response(rest, [tuple(line.split(": ", 1)) for line in lines])
+        pieces = [environ.get("SAY_BODY", "").encode() * int(environ.get("SAY_TIMES", "1"))]
+        return iter(pieces) if "SAY_PIECES" in environ else pieces
     elif word == "names":
         body = str(sum(name.startswith(rest) for name in environ))
     elif word == "print":

@@ -21,6 +21,10 @@
 //! | 38, 39 | aborts, peers that go or do not read | ended, `close()` is called, the thread is free | [`endings`] |
 //! | 40 | out of descriptors, many descriptors, a storm, SIGTERM | waits without turning in circles, stops in time | [`endings`] |
 //!
+//! What an application may do wrong is in `tests/python/wsgi`: headers with control characters, beyond Latin-1 or for a single
+//! hop, in `test_headers.py`; a body before `start_response` in `test_start_response.py`; an iterable that raises after the head in
+//! `test_failures.py`; a gibibyte in one string in `test_memory.py`; empty strings in `test_bodies.py`.
+//!
 //! [`busy`] has some of the rows again while the application is busy with the same connection; [`further`] has what no list has.
 
 mod bodies;
