@@ -34,6 +34,17 @@ pub trait Application: Send + Sync {
 pub trait Blocker {
     /// Runs something that may wait.
     fn block(&self, wait: &mut dyn FnMut());
+
+    /// A signal has come within [`Blocker::block`]: lets the application's own handlers run. Whether the wait is to end,
+    /// because one of them has raised an exception.
+    fn note_signal(&self) -> bool {
+        false
+    }
+
+    /// Whether [`Blocker::note_signal`] has ended a wait.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
 }
 
 /// Waits without further ado: for threads that hold no lock.

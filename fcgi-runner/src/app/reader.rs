@@ -39,11 +39,11 @@ impl BodyReader {
     ///
     /// # Errors
     /// When the web server goes away in the middle of the body, or sends a filter less than it has announced, or a spooled body
-    /// cannot be read back.
+    /// cannot be read back; `Interrupted` when a signal handler of the application has raised.
     pub fn read(&mut self, size: Option<usize>, blocker: &dyn Blocker) -> io::Result<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut wanted = size.unwrap_or(usize::MAX);
-        while wanted > 0 && self.fill(blocker)? {
+        while wanted > 0 && self.fill(&chunks, blocker)? {
             let at = self.pending.len().min(wanted);
             wanted -= at;
             chunks.push(self.pending.split_to(at));
@@ -58,7 +58,7 @@ impl BodyReader {
     pub fn read_line(&mut self, limit: Option<usize>, blocker: &dyn Blocker) -> io::Result<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut wanted = limit.unwrap_or(usize::MAX);
-        while wanted > 0 && self.fill(blocker)? {
+        while wanted > 0 && self.fill(&chunks, blocker)? {
             let window = &self.pending[..self.pending.len().min(wanted)];
             let newline = window.iter().position(|byte| *byte == b'\n');
             let at = newline.map_or(window.len(), |newline| newline + 1);
@@ -71,8 +71,9 @@ impl BodyReader {
         Ok(chunks)
     }
 
-    /// Gets the next piece as it arrived, unless there is one; `false` at the end.
-    fn fill(&mut self, blocker: &dyn Blocker) -> io::Result<bool> {
+    /// Gets the next piece as it arrived, unless there is one; `false` at the end. What was `taken` before is not lost when a
+    /// signal handler of the application interrupts the reading.
+    fn fill(&mut self, taken: &[Bytes], blocker: &dyn Blocker) -> io::Result<bool> {
         while self.pending.is_empty() {
             let max = usize::try_from(self.remaining).unwrap_or(usize::MAX);
             if max == 0 {
@@ -87,7 +88,13 @@ impl BodyReader {
                     self.remaining -= data.len() as u64;
                     self.pending = data;
                 }
-                Taken::Nothing => self.request.wait_for_input(body, blocker),
+                Taken::Nothing => {
+                    self.request.wait_for_input(body, blocker);
+                    if blocker.is_interrupted() {
+                        self.pending = taken.concat().into();
+                        return Err(io::ErrorKind::Interrupted.into());
+                    }
+                }
                 Taken::End if self.request.data().is_some() => {
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHORT));
                 }

@@ -6,7 +6,7 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -119,14 +119,29 @@ impl Readiness {
 /// # Errors
 /// Never in practice: only for a descriptor that is not open.
 pub fn wait(fd: BorrowedFd<'_>, read: bool, write: bool, timeout: Duration) -> io::Result<Readiness> {
+    wait_unless(fd, read, write, timeout, &mut || false)
+}
+
+/// Waits as [`wait`] does; asks `ends` at every signal whether to stop waiting.
+///
+/// # Errors
+/// `Interrupted` when it is to.
+pub fn wait_unless(
+    fd: BorrowedFd<'_>,
+    read: bool,
+    write: bool,
+    timeout: Duration,
+    ends: &mut dyn FnMut() -> bool,
+) -> io::Result<Readiness> {
     let mut wanted = PollFlags::empty();
     wanted.set(PollFlags::POLLIN, read);
     wanted.set(PollFlags::POLLOUT, write);
     let mut fds = [PollFd::new(fd, wanted)];
-    let millis = timeout.as_millis().clamp(1, i32::MAX as u128);
-    let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+    let begun = Instant::now();
     loop {
-        match poll(&mut fds, timeout) {
+        let millis = timeout.saturating_sub(begun.elapsed()).as_millis().clamp(1, i32::MAX as u128);
+        match poll(&mut fds, PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)) {
+            Err(nix::Error::EINTR) if ends() => return Err(io::ErrorKind::Interrupted.into()),
             Err(nix::Error::EINTR) => {}
             Err(other) => return Err(other.into()),
             Ok(_) => break,

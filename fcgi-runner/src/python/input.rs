@@ -37,8 +37,11 @@ impl Input {
         let Ok(mut reader) = self.reader.try_lock() else {
             return Err(PyRuntimeError::new_err(format!("{} is being read by another thread", self.key)));
         };
-        let chunks = read(&mut reader, &PyBlocker::new(py))?;
-        join(py, &chunks)
+        let blocker = PyBlocker::new(py);
+        let chunks = read(&mut reader, &blocker);
+        // What a signal handler has raised comes first.
+        blocker.take_raised().map_or(Ok(()), Err)?;
+        join(py, &chunks?)
     }
 }
 

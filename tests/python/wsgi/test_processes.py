@@ -59,6 +59,37 @@ def test_handlers_of_the_application_run_within_a_request(start):
     assert json.loads(start("children", "prefork").ask("/signals").body) == ["alarm", "alarm"]
 
 
+def test_handlers_of_the_application_run_while_it_waits_for_a_body(start):
+    """Such a handler may end the wait by an exception, as in a read of Python's own, and nothing of the body is lost."""
+    server = start("children", "prefork")
+    token = server.token()
+    body = b"first" + b"y" * 150_000 + b"\nlast"
+    with server.connect() as connection:
+        connection.ask("/pid")
+        pid = int(connection.answer().body)
+        records = [client.record(client.STDIN, body[at : at + 50_000]) for at in range(0, len(body), 50_000)]
+        params = {"CONTENT_LENGTH": str(len(body)), "REQUEST_METHOD": "POST"}
+        head = client.encoded(client.usual_params(f"/reads_with_alarm/{token}", params))
+        connection.send(client.begin() + client.stream(client.PARAMS, head) + records[0] + records[1])
+        server.wait_for_marks(token, "reads")
+        # It may not be waiting yet, and then a signal has to wait for the next.
+        send_until(pid, signal.SIGALRM, lambda: "TimeoutError" in server.marks(token))
+        assert server.marks(token) == ["reads", "TimeoutError"]
+        connection.send(b"".join(records[2:]) + client.record(client.STDIN))
+        assert connection.answer().body == b"interrupted |first|" + body[5:-4] + b"|last"
+
+
+def send_until(pid, number, condition):
+    """Sends a signal again and again."""
+
+    def sent_in_vain():
+        if not condition():
+            os.kill(pid, number)
+        return condition()
+
+    wait_for(sent_in_vain, what=f"the handler of {number}")
+
+
 def test_handlers_of_the_application_run_while_nothing_is_asked(server):
     """None is forgotten, not even one that comes when the handler of the one before has just run."""
     (server.folder / "signals.marks").unlink(missing_ok=True)

@@ -211,7 +211,8 @@ impl Link for Connection {
 }
 
 impl Connection {
-    /// Waits for input and reads it, in the thread that serves the request; `false` when none has come in time.
+    /// Waits for input and reads it, in the thread that serves the request; `false` when none has come in time. A signal handler
+    /// of the application may end the wait.
     fn pull(&self, request: &Request, body: &Body, blocker: &dyn Blocker) -> bool {
         let mut input = self.input();
         if input.is_over() {
@@ -226,9 +227,13 @@ impl Connection {
         drop(input);
         let mut found = Ok(socket::Readiness::default());
         let limit = self.settings.limits.read_timeout;
-        blocker.block(&mut || found = socket::wait(self.fd.as_fd(), true, false, limit));
+        let mut ends = || blocker.note_signal();
+        blocker.block(&mut || found = socket::wait_unless(self.fd.as_fd(), true, false, limit, &mut ends));
         let mut input = self.input();
         input.pulled = false;
+        if blocker.is_interrupted() {
+            return true;
+        }
         let in_time = found.is_ok_and(|found| !found.timed_out());
         // What arrives after the end of the request belongs to the next one, and the loop reads it.
         if in_time && !request.is_ended() {

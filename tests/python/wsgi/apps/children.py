@@ -87,6 +87,27 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
     signal.signal(number, lambda number, frame: mark("taken", number))
 
 
+@application.plain
+def reads_with_alarm(environ, start_response):
+    """A limit to the time that a body may take: `/reads_with_alarm/TOKEN`. Only the second alarm ends it."""
+    token, seen, stream = words(environ)[0], [], environ["wsgi.input"]
+
+    def ring(number, frame):
+        seen.append(number)
+        if len(seen) == 2:
+            raise TimeoutError("the body takes too long")
+
+    # It stays: later alarms must not meet the default action, which ends the process.
+    signal.signal(signal.SIGALRM, ring)
+    mark(token, "reads")
+    try:
+        found = [stream.read()]
+    except TimeoutError as error:
+        mark(token, type(error).__name__)
+        found = [b"interrupted ", stream.read(5), stream.readline(), stream.read()]
+    return answer(start_response, b"|".join(found))
+
+
 @application.valid
 def endless(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
