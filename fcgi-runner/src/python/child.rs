@@ -3,6 +3,7 @@
 //! A child that leaves by an exception (`sys.exit` is one) comes back to the caller of the application. There it would answer
 //! a request that its parent answers as well, and then serve as a worker that no master knows. It is made to leave instead.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PySystemExit;
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::call::traceback;
+use super::output;
 use crate::os::fork;
 
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
@@ -39,7 +41,7 @@ pub(super) fn leave_if_forked(py: Python<'_>, error: Option<&PyErr>) {
     }
     let status = error.map_or(0, |error| status_of(py, error));
     // There is nothing to be done about output that cannot be written.
-    let _ = flush_output(py);
+    let _ = output::flush(py);
     fork::exit_now(status);
 }
 
@@ -50,24 +52,17 @@ fn status_of(py: Python<'_>, error: &PyErr) -> i32 {
     match code {
         Some(code) if code.is_none() => 0,
         Some(code) => code.extract().unwrap_or_else(|_| {
-            eprintln!("{code}");
+            complain(&format!("{code}\n"));
             1
         }),
         None => {
-            eprint!("{}", traceback(py, error));
+            complain(&traceback(py, error));
             1
         }
     }
 }
 
-/// Writes out what the interpreter's standard streams hold back.
-pub(super) fn flush_output(py: Python<'_>) -> PyResult<()> {
-    let sys = py.import("sys")?;
-    for stream in ["stdout", "stderr"] {
-        let stream = sys.getattr(stream)?;
-        if !stream.is_none() {
-            stream.call_method0("flush")?;
-        }
-    }
-    Ok(())
+/// Says the last word of a process; if nobody can hear it, it is lost.
+fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -18,6 +18,7 @@ use super::environ::EnvironBuilder;
 use super::interpreter;
 use super::interrupt::{self, Interrupter};
 use super::loader::{self, SearchPath, Target};
+use super::output;
 use crate::app::{
     Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, Request, role_name,
 };
@@ -93,7 +94,7 @@ impl Host for PythonHost {
         self.start()?;
         let model = *self.model.lock().unwrap_or_else(PoisonError::into_inner);
         Python::attach(|py| {
-            line_buffered_output(py).map_err(|error| internal(py, &error))?;
+            output::make_logs(py).map_err(|error| internal(py, &error))?;
             child::watch(py).map_err(|error| internal(py, &error))?;
             let callables = self.import(py)?;
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
@@ -109,7 +110,7 @@ impl Host for PythonHost {
         self.start()?;
         let callables = Python::attach(|py| -> Result<_, LoadError> {
             // What waits in a buffer at the fork would be written by every worker once more.
-            line_buffered_output(py).map_err(|error| internal(py, &error))?;
+            output::make_logs(py).map_err(|error| internal(py, &error))?;
             let callables = self.import(py)?;
             prepare_for_fork(py)?;
             Ok(callables)
@@ -138,7 +139,7 @@ impl Host for PythonHost {
             let run = || -> PyResult<()> {
                 wait_for_threads(py)?;
                 py.import("atexit")?.call_method0("_run_exitfuncs")?;
-                child::flush_output(py)
+                output::flush(py)
             };
             if let Err(error) = run() {
                 tracing::warn!(traceback = %traceback(py, &error), "the application's clean-up has failed");
@@ -218,17 +219,6 @@ impl ForkHooks for PythonHost {
             child::adopt();
         }
     }
-}
-
-/// What is printed has to be in the log when it happens, and not lost with a process that is killed.
-fn line_buffered_output(py: Python<'_>) -> PyResult<()> {
-    let stdout = py.import("sys")?.getattr("stdout")?;
-    if stdout.hasattr("reconfigure")? {
-        let arguments = pyo3::types::PyDict::new(py);
-        arguments.set_item("line_buffering", true)?;
-        stdout.call_method("reconfigure", (), Some(&arguments))?;
-    }
-    Ok(())
 }
 
 /// Waits for threads and thread pools of the application, as the interpreter does at its end, but not for ever.

@@ -11,6 +11,7 @@ mod input;
 mod interpreter;
 mod interrupt;
 mod loader;
+mod output;
 mod start_response;
 mod strings;
 

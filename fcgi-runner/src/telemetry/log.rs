@@ -19,6 +19,8 @@ pub fn start(level: Level) {
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
+        // A line that cannot be written is lost; to complain about it, on a full disk, would be a panic.
+        .log_internal_errors(false)
         .event_format(LineFormat)
         .try_init();
 }
