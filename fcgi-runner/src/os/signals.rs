@@ -66,6 +66,19 @@ pub fn block() -> io::Result<Blocked> {
     Ok(Blocked { reader: SignalReader { fd }, mask: OriginalMask(original) })
 }
 
+/// Lets a write beyond the limit of file sizes fail, as Python does, instead of ending the process; an own handler stays.
+pub fn survive_file_size_limit() {
+    use nix::sys::signal::SigHandler::{SigDfl, SigIgn};
+    // SAFETY: no code is to run.
+    let before = unsafe { nix::sys::signal::signal(Signal::SIGXFSZ, SigIgn) };
+    if let Ok(before) = before
+        && !matches!(before, SigDfl | SigIgn)
+    {
+        // SAFETY: what was installed is installed again.
+        let _ = unsafe { nix::sys::signal::signal(Signal::SIGXFSZ, before) };
+    }
+}
+
 impl OriginalMask {
     /// Gives the process its old mask back.
     pub fn restore(self) {

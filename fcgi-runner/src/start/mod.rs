@@ -25,6 +25,7 @@ use crate::discover::{Found, discover};
 use crate::exit::ExitStatus;
 use crate::os::daemon::{self, Role};
 use crate::os::process;
+use crate::os::signals;
 use crate::os::stdio::{self, LogFiles};
 use crate::python::{PythonHost, PythonOptions, Target};
 use crate::telemetry;
@@ -87,6 +88,7 @@ fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
     check_workdir(config)?;
     // Before the first file is made.
     process::set_umask(config.umask);
+    signals::survive_file_size_limit();
     let logs = LogFiles { out: config.outlog.clone(), err: config.errlog.clone() };
     logs.check()?;
     serve::check_access_log(config)?;
