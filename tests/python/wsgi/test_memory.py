@@ -34,18 +34,22 @@ def count_body(connection, expected):
         assert count <= expected
 
 
-@pytest.mark.parametrize("path", ["generated", "listed", "written", "wrapped", "filed"])
-def test_one_gibibyte_out_takes_no_memory(server, path):
+@pytest.mark.parametrize(
+    ("path", "mebibytes"),
+    [("generated", 1024), ("listed", 1024), ("written", 128), ("wrapped", 128), ("filed", 256)],
+)
+def test_one_gibibyte_out_takes_no_memory(server, path, mebibytes):
+    """By the ways that most answers take; by the others it is less, for the time that it takes."""
     if path == "filed":
         with open(server.folder / "zeros.data", "wb") as file:
-            file.truncate(GIBIBYTE)
+            file.truncate(mebibytes * MEBIBYTE)
     with server.connect() as connection:
         worker = pid(connection)
         connection.ask(f"/{path}/2")
         count_body(connection, 2 * MEBIBYTE)
         before = forget_peak(worker)
-        connection.ask(f"/{path}/1024")
-        assert count_body(connection, GIBIBYTE) == GIBIBYTE
+        connection.ask(f"/{path}/{mebibytes}")
+        assert count_body(connection, mebibytes * MEBIBYTE) == mebibytes * MEBIBYTE
         assert memory(worker)[1] - before < ALLOWANCE
 
 
