@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use fcgi_proto::Role;
 
-use super::{Blocker, LinkGone, Request};
+use super::{Blocker, FilePart, LinkGone, Request};
 use crate::cgi::head::{self, HeadError};
 use crate::cgi::page;
 
@@ -125,6 +125,26 @@ impl Answer {
             return Ok(());
         }
         self.send(&[part], false, blocker)
+    }
+
+    /// Sends a part of a file, with the head before it if that was not sent; no more than may still be sent.
+    ///
+    /// # Errors
+    /// See [`AnswerError`].
+    pub fn write_file(&mut self, part: FilePart, blocker: &dyn Blocker) -> Result<(), AnswerError> {
+        if !self.is_sent() {
+            self.send(&[], false, blocker)?;
+        }
+        if self.stage == Stage::Over {
+            return Err(AnswerError::Over);
+        }
+        let fits = FilePart { length: part.length.min(self.room()), ..part };
+        self.written += part.length;
+        self.cut_short |= fits.length < part.length;
+        self.request.note_sent(fits.length);
+        let sent = self.request.stdout_file(fits, blocker);
+        self.gone |= sent.is_err();
+        Ok(sent?)
     }
 
     /// Sends the last pieces and ends the request. When nothing was sent before, these are the whole body, and its length is

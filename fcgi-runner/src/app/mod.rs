@@ -14,7 +14,7 @@ mod roles;
 pub use answer::{Answer, AnswerError, Part, answer_with_page};
 pub use body::{Body, Taken};
 pub use reader::BodyReader;
-pub use request::{AbortHook, DATA_LENGTH, Finished, Link, LinkGone, Request, RequestParts};
+pub use request::{AbortHook, DATA_LENGTH, FilePart, Finished, Link, LinkGone, Request, RequestParts};
 pub use roles::{ByRole, role_name};
 
 use std::os::unix::net::UnixStream;

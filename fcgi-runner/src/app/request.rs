@@ -1,5 +1,6 @@
 //! One request: its parameters, its body, and the connection that its answer goes to.
 
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -24,6 +25,12 @@ pub trait Link: Send + Sync {
         blocker: &dyn Blocker,
     ) -> Result<(), LinkGone>;
 
+    /// Sends STDOUT content that lies in a file.
+    ///
+    /// # Errors
+    /// As for [`Link::stdout`], and when the file is shorter than said: the connection is closed then.
+    fn stdout_file(&self, key: RequestKey, part: FilePart, blocker: &dyn Blocker) -> Result<(), LinkGone>;
+
     /// Sends text on STDERR; a peer that is gone hears nothing.
     fn stderr(&self, key: RequestKey, text: &[u8], blocker: &dyn Blocker);
 
@@ -35,6 +42,14 @@ pub trait Link: Send + Sync {
 
     /// Who is at the other end, for the log.
     fn peer(&self) -> String;
+}
+
+/// A part of an open regular file, whose descriptor belongs to the application and stays open meanwhile.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FilePart {
+    pub fd: RawFd,
+    pub offset: u64,
+    pub length: u64,
 }
 
 /// The peer is gone: nothing that is sent arrives any more.
@@ -208,6 +223,14 @@ impl Request {
     /// When the connection is closed.
     pub fn stdout(&self, parts: &[&[u8]], last: bool, blocker: &dyn Blocker) -> Result<(), LinkGone> {
         self.link()?.stdout(self.key, parts, last, blocker)
+    }
+
+    /// Sends STDOUT content that lies in a file, as [`Link::stdout_file`] does.
+    ///
+    /// # Errors
+    /// When the connection is closed, or the file is shorter than said.
+    pub fn stdout_file(&self, part: FilePart, blocker: &dyn Blocker) -> Result<(), LinkGone> {
+        self.link()?.stdout_file(self.key, part, blocker)
     }
 
     /// Sends text on STDERR, if there is still somebody to read it.

@@ -8,11 +8,11 @@ use nix::sys::uio::pread;
 
 use super::stdio::borrow;
 
-/// Whether the descriptor is an open regular file.
-pub fn is_regular(fd: RawFd) -> bool {
-    borrow(fd)
-        .and_then(|fd| fstat(fd).ok())
-        .is_some_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG)
+/// The size of an open regular file; `None` for everything else.
+pub fn regular_size(fd: RawFd) -> Option<u64> {
+    let stat = fstat(borrow(fd)?).ok()?;
+    let is_regular = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+    u64::try_from(stat.st_size).ok().filter(|_| is_regular)
 }
 
 /// Reads at a position without moving the file's own.

@@ -187,6 +187,16 @@ fn install_again(signals: &[i32]) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a write to a peer that is gone is an error and nothing else, as interpreters and programs in Rust set it up.
+pub fn ignores_broken_pipes() -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: asks only, the kernel fills the structure.
+    unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: zeroed memory is a valid structure.
+    let handler = unsafe { action.assume_init() }.sa_sigaction;
+    handler == libc::SIG_IGN
+}
+
 impl Drop for WorkerSignals {
     fn drop(&mut self) {
         for id in &self.registered {

@@ -5,11 +5,13 @@
 #![expect(unsafe_code, reason = "descriptors and buffers are handed to the kernel here")]
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use super::stdio::borrow;
 use bytes::BytesMut;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::sendfile::sendfile;
 use nix::sys::socket::{
     MsgFlags, SockFlag, SockaddrIn, SockaddrStorage, accept4, getpeername, getsockname, getsockopt, sendmsg,
     setsockopt, shutdown,
@@ -84,16 +86,35 @@ pub fn receive(fd: BorrowedFd<'_>, buffer: &mut BytesMut, room: usize) -> io::Re
     }
 }
 
-/// Sends as much of the gathered buffers as the kernel takes now.
+/// Sends as much of the gathered buffers as the kernel takes now; with `more`, TCP waits with a packet that is not full.
 ///
 /// # Errors
 /// `WouldBlock` when it takes nothing; everything else means that the peer is gone.
-pub fn send(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+pub fn send(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
     let parts = &parts[..parts.len().min(MAX_PARTS)];
+    let mut flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    flags.set(MORE, more);
     loop {
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         match sendmsg::<SockaddrIn>(fd.as_raw_fd(), parts, &[], flags, None) {
             Err(nix::Error::EINTR) => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Sends as much of a file, from an offset on, as the kernel takes now, without a copy in this process; 0 is the end of the
+/// file. The caller has made sure that a broken pipe raises no signal ([`super::signals::ignores_broken_pipes`]).
+///
+/// # Errors
+/// `WouldBlock` when the socket takes nothing, `InvalidInput` when the file cannot be sent in this way; everything else means
+/// that the peer is gone or the file cannot be read.
+pub fn send_file(fd: BorrowedFd<'_>, file: RawFd, offset: u64, length: usize) -> io::Result<usize> {
+    let file = borrow(file).ok_or_else(|| io::Error::from_raw_os_error(libc::EIO))?;
+    let mut offset = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    loop {
+        match sendfile(fd, file, Some(&mut offset), length) {
+            Err(nix::Error::EINTR) => {}
+            Err(nix::Error::ENOSYS) => return Err(io::ErrorKind::InvalidInput.into()),
             other => return Ok(other?),
         }
     }
@@ -199,6 +220,9 @@ pub fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
+/// `MSG_MORE`: this is not the end.
+const MORE: MsgFlags = MsgFlags::from_bits_retain(libc::MSG_MORE);
+
 /// The kernel's limit of buffers in one call (`IOV_MAX`).
 const MAX_PARTS: usize = 1024;
 
@@ -215,7 +239,24 @@ mod tests {
         let mut buffer = BytesMut::new();
         assert_eq!(receive(left.as_fd(), &mut buffer, 64).unwrap(), 0);
         assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap(), 0);
-        assert_eq!(send(right.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            send(right.as_fd(), &[IoSlice::new(b"x")], false).unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
+    }
+
+    #[test]
+    fn sends_a_part_of_a_file_up_to_its_end() {
+        let (left, right) = UnixStream::pair().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, b"0123456789").unwrap();
+        assert_eq!(send_file(left.as_fd(), file.as_raw_fd(), 3, 4).unwrap(), 4);
+        assert_eq!(send_file(left.as_fd(), file.as_raw_fd(), 8, 100).unwrap(), 2);
+        assert_eq!(send_file(left.as_fd(), file.as_raw_fd(), 10, 100).unwrap(), 0);
+        let mut buffer = BytesMut::new();
+        assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap(), 6);
+        assert_eq!(&buffer[..], b"345689");
+        assert!(send_file(left.as_fd(), -1, 0, 1).is_err());
     }
 
     #[test]
@@ -225,7 +266,7 @@ mod tests {
         assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert!(buffer.is_empty());
         assert_eq!(
-            send(left.as_fd(), &[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"c")]).unwrap(),
+            send(left.as_fd(), &[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"c")], false).unwrap(),
             3
         );
         assert!(wait(right.as_fd(), true, false, Duration::from_secs(5)).unwrap().readable);
@@ -233,6 +274,9 @@ mod tests {
         assert_eq!(&buffer[..], b"abc");
         drop(left);
         assert_eq!(receive(right.as_fd(), &mut buffer, 64).unwrap(), 0);
-        assert_eq!(send(right.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            send(right.as_fd(), &[IoSlice::new(b"x")], false).unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
     }
 }

@@ -7,8 +7,8 @@ use pyo3::types::PyBytes;
 
 use super::blocker::PyBlocker;
 use super::start_response::to_python;
-use crate::app::{Answer, Blocker};
-use crate::os::file;
+use crate::app::{Answer, Blocker, FilePart};
+use crate::os::{file, signals};
 
 /// Wraps a file-like object as an iterable of blocks.
 #[pyclass(frozen, module = "fcgi_runner", name = "FileWrapper")]
@@ -62,7 +62,7 @@ pub(super) fn regular_file(wrapper: &Bound<'_, FileWrapper>) -> Option<(RawFd, u
     }
     let fd: RawFd = filelike.call_method0("fileno").ok()?.extract().ok()?;
     let position: u64 = filelike.call_method0("tell").ok()?.extract().ok()?;
-    file::is_regular(fd).then_some((fd, position))
+    file::regular_size(fd).is_some().then_some((fd, position))
 }
 
 /// Sends a file from a position to its end.
@@ -72,7 +72,13 @@ pub(super) fn send_file(
     mut position: u64,
     blocker: &PyBlocker<'_>,
 ) -> PyResult<()> {
+    let length = file::regular_size(fd).unwrap_or_default().saturating_sub(position).min(answer.room());
+    if length >= LARGE && signals::ignores_broken_pipes() {
+        answer.write_file(FilePart { fd, offset: position, length }, blocker).map_err(to_python)?;
+        position += length;
+    }
     let mut buffer = vec![0; BLOCK];
+    // What is small, and what was added meanwhile.
     loop {
         let size = usize::try_from(answer.room()).unwrap_or(usize::MAX).min(BLOCK);
         let mut got = Ok(0);
@@ -85,6 +91,9 @@ pub(super) fn send_file(
         answer.write(&buffer[..got], blocker).map_err(to_python)?;
     }
 }
+
+/// Files from this size on are left to the kernel; it takes two calls for a record.
+const LARGE: u64 = 65_528;
 
 /// Bytes read from a file at once: four whole records.
 const BLOCK: usize = 4 * 65_528;

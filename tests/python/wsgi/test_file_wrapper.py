@@ -132,3 +132,16 @@ def test_a_wrapper_is_an_iterable_of_blocks_for_middleware(server, file):
 
 def test_a_file_after_what_was_written(server, file):
     whole(server.ask(f"/written_first/{file}"), b"before " + CONTENT)
+
+
+def test_a_file_that_becomes_shorter_while_it_is_sent(server):
+    file = put(server, bytes(32 << 20))
+    with server.connect() as connection, server.connect() as other:
+        connection.ask(f"/file/{file}")
+        answer = connection.read_on(Answer(), lambda answer: len(answer.received) > 100_000)
+        (server.folder / f"{file}.data").write_bytes(b"short")
+        connection.read_on(answer, lambda _: False)
+        assert not answer.ended
+        assert len(answer.body) < 32 << 20
+        other.ask("/only_read/x")
+        whole(other.answer(), b"no close, no descriptor")

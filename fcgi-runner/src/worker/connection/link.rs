@@ -12,7 +12,7 @@ use fcgi_proto::{EndRequest, RecordType, RequestKey};
 
 use super::super::settings::Feeding;
 use super::Connection;
-use crate::app::{Blocker, Body, Link, LinkGone, Request};
+use crate::app::{Blocker, Body, FilePart, Link, LinkGone, Request};
 use crate::os::socket::{self, Shutdown};
 
 impl Connection {
@@ -32,11 +32,17 @@ impl Connection {
         self.resume();
     }
 
-    /// Writes records, all of them, with `output` held by the caller.
-    fn write_all(&self, parts: &mut [IoSlice<'_>], blocker: &dyn Blocker) -> Result<(), LinkGone> {
+    /// Writes records, all of them, with `output` held by the caller; `more`: the next write follows at once.
+    pub(super) fn write_all(
+        &self,
+        parts: &mut [IoSlice<'_>],
+        more: bool,
+        blocker: &dyn Blocker,
+    ) -> Result<(), LinkGone> {
         let mut rest = parts;
+        IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
-            match socket::send(self.fd.as_fd(), rest) {
+            match socket::send(self.fd.as_fd(), rest, more) {
                 Ok(sent) => IoSlice::advance_slices(&mut rest, sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_to_write(blocker)?,
                 Err(_) => return Err(self.gone()),
@@ -46,7 +52,7 @@ impl Connection {
     }
 
     /// Waits until the peer takes more. Where nobody else does it, what the peer sends meanwhile is read.
-    fn wait_to_write(&self, blocker: &dyn Blocker) -> Result<(), LinkGone> {
+    pub(super) fn wait_to_write(&self, blocker: &dyn Blocker) -> Result<(), LinkGone> {
         self.writer_waits.store(true, Ordering::Release);
         let pulls = self.settings.feeding.is_pull();
         if !pulls {
@@ -79,7 +85,7 @@ impl Connection {
         }
     }
 
-    fn can_write(&self, key: RequestKey) -> bool {
+    pub(super) fn can_write(&self, key: RequestKey) -> bool {
         let input = self.input();
         !input.dead && input.requests.iter().any(|active| active.request.key() == key)
     }
@@ -93,7 +99,7 @@ impl Connection {
         LinkGone
     }
 
-    fn output(&self, blocker: &dyn Blocker) -> MutexGuard<'_, ()> {
+    pub(super) fn output(&self, blocker: &dyn Blocker) -> MutexGuard<'_, ()> {
         match self.output.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -118,7 +124,7 @@ impl Connection {
             let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             let mut rest = &mut slices[..];
             while !rest.is_empty() {
-                let Ok(sent) = socket::send(self.fd.as_fd(), rest) else {
+                let Ok(sent) = socket::send(self.fd.as_fd(), rest, false) else {
                     // These few bytes fit into an empty socket buffer; a peer that reads nothing gets no more.
                     self.gone();
                     return;
@@ -154,13 +160,17 @@ impl Link for Connection {
         let mut slices = gather(&records, parts);
         let closing = ended.map(|(_, stderr_used)| closing_records(key, stderr_used));
         slices.extend(closing.iter().map(|(bytes, length)| IoSlice::new(&bytes[..*length])));
-        let result = self.write_all(&mut slices, blocker);
+        let result = self.write_all(&mut slices, false, blocker);
         drop(writing);
         self.flush_outbox();
         if let Some((disposition, _)) = ended {
             self.settle(disposition);
         }
         if given_up && !last { Err(LinkGone) } else { result }
+    }
+
+    fn stdout_file(&self, key: RequestKey, part: FilePart, blocker: &dyn Blocker) -> Result<(), LinkGone> {
+        self.send_file(key, part, blocker)
     }
 
     fn stderr(&self, key: RequestKey, text: &[u8], blocker: &dyn Blocker) {
@@ -170,7 +180,7 @@ impl Link for Connection {
         }
         self.input().note_stderr(key);
         let records: Vec<_> = encode::stream_records(RecordType::STDERR, key.id(), text.len()).collect();
-        let _ = self.write_all(&mut gather(&records, &[text]), blocker);
+        let _ = self.write_all(&mut gather(&records, &[text]), false, blocker);
     }
 
     fn cut(&self, key: RequestKey, blocker: &dyn Blocker) {
@@ -182,7 +192,7 @@ impl Link for Connection {
         } else {
             // Others use the connection: all that is left to say is a status that is not success.
             let end = encode::end_request(key.id(), EndRequest::complete(1));
-            let _ = self.write_all(&mut [IoSlice::new(&end)], blocker);
+            let _ = self.write_all(&mut [IoSlice::new(&end)], false, blocker);
         }
         self.settle(disposition);
     }

@@ -5,6 +5,7 @@
 //! [`Blocker`](crate::app::Blocker); `input` guards the protocol's state and is never held across a wait. Whoever needs both
 //! takes `output` first.
 
+mod file;
 mod input;
 mod link;
 
