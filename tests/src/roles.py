@@ -25,6 +25,8 @@ def authorizer(environ, start_response):
     write = start_response("200 OK", [*headers, *variables, ("Content-Length", "7")])
     if word == "late":
         return late(rest, write)
+    if word == "file":
+        return environ["wsgi.file_wrapper"](open(web.__file__, "rb"))
     return [b"welcome"]
 
 

@@ -171,10 +171,12 @@ fn an_authorizer_is_asked_at_the_end_of_the_parameters() {
 #[test]
 fn what_an_authorizer_allows_is_said_by_status_and_variables_alone() {
     in_both(|_, server| {
-        let allowed = ask(&server.address, &Request::authorize("/allow"));
-        assert!(allowed.is_whole());
         let expected = "Status: 200 OK\r\nVariable-AUTH_METHOD: by hand\r\nvariable-group: staff\r\n\r\n";
-        assert_eq!(String::from_utf8_lossy(&allowed.stdout), expected);
+        for path in ["/allow", "/file"] {
+            let allowed = ask(&server.address, &Request::authorize(path));
+            assert!(allowed.is_whole());
+            assert_eq!(String::from_utf8_lossy(&allowed.stdout), expected, "{path}");
+        }
         // What it forbids goes to the visitor as it is.
         let denied = ask(&server.address, &Request::authorize("/deny"));
         assert!(denied.is_whole() && denied.text() == "denied");
