@@ -59,6 +59,14 @@ def broken(way):
     raise RuntimeError("raised by the application")
 
 
+def filling(count, name):
+    """Yields so many pieces of a kibibyte, and then one more when the test says so."""
+    for _ in range(count):
+        yield b"x" * 1024
+    hold(name)
+    yield b"x" * 1024
+
+
 def application(environ, start_response):
     word, _, rest = environ["PATH_INFO"].strip("/").partition("/")
     status = "200 OK"
@@ -104,6 +112,10 @@ def application(environ, start_response):
     elif word == "break":
         start_response(status, [("Content-Type", "text/plain")])
         return broken(rest)
+    elif word == "fill":
+        count, _, name = rest.partition("/")
+        start_response(status, [("Content-Type", "text/plain")])
+        return filling(int(count), name)
     elif word == "say":
         # The status is the rest of the path; headers, one a line, and the body are in parameters.
         lines = environ.get("SAY_HEADERS", "").splitlines()

@@ -1,13 +1,13 @@
 //! What is in no list: more inputs of peers that are broken, slow or bad.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fcgi_tests::client::abort;
 use fcgi_tests::record::{BEGIN, GET_VALUES, PARAMS, RESPONDER, STDIN, begin, padded, pairs, record, stream};
 use fcgi_tests::{in_background, processes};
 
-use crate::harness::{Mode, filled, get, in_both_modes, in_both_modes_over_tcp, is_page, post};
+use crate::harness::{Mode, Stage, filled, get, in_both_modes, in_both_modes_over_tcp, is_page, post};
 
 #[test]
 fn x01_resets_of_connections_in_every_state() {
@@ -289,5 +289,49 @@ fn x14_a_flood_behind_an_answer_that_nobody_reads() {
         }
         assert!(memory() - before < 32 << 20, "{before} and then {}", memory());
         vec!["does not read"; 3]
+    });
+}
+
+/// As many kibibytes of an answer as the socket takes while nobody reads.
+fn room_of_a_socket(stage: &Stage<'_>) -> usize {
+    let fits = |count: usize| {
+        let mut client = stage.connect();
+        let name = format!("room{count}");
+        client.send(&get(&format!("/fill/{count}/{name}")).bytes());
+        let start = Instant::now();
+        let is_held = || !stage.sandbox.held(&name).is_empty();
+        while !is_held() && start.elapsed() < Duration::from_millis(300) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let fits = is_held();
+        stage.sandbox.release(&name);
+        fits
+    };
+    let (mut fitting, mut beyond) = (1, 1024);
+    while fitting + 1 < beyond {
+        let middle = usize::midpoint(fitting, beyond);
+        if fits(middle) { fitting = middle } else { beyond = middle }
+    }
+    fitting
+}
+
+#[test]
+fn x15_a_question_while_an_answer_fills_the_socket() {
+    in_both_modes(&["maxspare=3"], |stage| {
+        let room = room_of_a_socket(stage);
+        let mut kept = stage.kept();
+        kept.client.send(&get(&format!("/fill/{room}/full")).kept().bytes());
+        stage.sandbox.wait_for_held("full", 1);
+        // The answer to this finds no room, and must not cost the connection.
+        kept.client.send(&record(GET_VALUES, 0, &pairs([("FCGI_MAX_CONNS", "")])).repeat(3));
+        stage.serves_at_once();
+        stage.sandbox.release("full");
+        let answer = kept.client.answer(1);
+        assert!(answer.is_whole() && answer.body().len() == (room + 1) * 1024, "{}", answer.body().len());
+        for _ in 0..3 {
+            assert!(!kept.client.management().content.is_empty());
+        }
+        kept.survives();
+        vec![]
     });
 }

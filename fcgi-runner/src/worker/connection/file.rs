@@ -24,6 +24,7 @@ impl Connection {
             if !self.can_write(key) {
                 return Err(LinkGone);
             }
+            self.write_outbox(blocker)?;
             self.send_file_record(part, &record, blocker)?;
             drop(writing);
             self.flush_outbox();

@@ -134,11 +134,7 @@ impl Input {
             self.outbox.push(piece);
         }
         if self.outbox_size > MOST_UNSENT && !self.dead {
-            let peer = peer();
-            tracing::warn!(
-                peer,
-                "a web server that does not read asks for ever more, the connection is closed"
-            );
+            tracing::warn!(peer = peer(), "{DEAF}");
             self.dead = true;
         }
         if self.buffer.is_empty() && self.buffer.capacity() < FIRST_READ {
@@ -150,6 +146,12 @@ impl Input {
     pub(super) fn take_outbox(&mut self) -> Vec<Bytes> {
         self.outbox_size = 0;
         std::mem::take(&mut self.outbox)
+    }
+
+    /// Puts back what could not leave, before everything that has come since.
+    pub(super) fn put_back(&mut self, pieces: Vec<Bytes>) {
+        self.outbox_size += pieces.iter().map(Bytes::len).sum::<usize>();
+        self.outbox.splice(0..0, pieces);
     }
 
     pub(super) fn has_outbox(&self) -> bool {
@@ -323,6 +325,9 @@ impl Input {
 
 /// Longest silence of a web server that was told that nothing more comes.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// What the log says of peers that want more answers of the protocol's own than they read.
+pub(super) const DEAF: &str = "a web server that does not read asks for ever more, the connection is closed";
 
 /// Bytes of the protocol's own answers that may wait for a peer that does not read: much more than any web server asks for
 /// at once.

@@ -112,27 +112,6 @@ impl Connection {
             }
         }
     }
-
-    /// Sends what the protocol itself has to say, unless somebody is writing: that one sends it then.
-    pub(super) fn flush_outbox(&self) {
-        loop {
-            if !self.input().has_outbox() {
-                return;
-            }
-            let Ok(_writing) = self.output.try_lock() else { return };
-            let pieces = self.input().take_outbox();
-            let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-            let mut rest = &mut slices[..];
-            while !rest.is_empty() {
-                let Ok(sent) = socket::send(self.fd.as_fd(), rest, false) else {
-                    // These few bytes fit into an empty socket buffer; a peer that reads nothing gets no more.
-                    self.gone();
-                    return;
-                };
-                IoSlice::advance_slices(&mut rest, sent);
-            }
-        }
-    }
 }
 
 impl Link for Connection {
@@ -152,6 +131,7 @@ impl Link for Connection {
             }
             return Err(LinkGone);
         }
+        self.write_outbox(blocker)?;
         // Who has given a request up waits for its end, which the rest of a long answer would only delay.
         let given_up = self.input().is_given_up(key);
         let ended = if last || given_up { Some(self.input().retire(key)?) } else { None };
@@ -175,7 +155,7 @@ impl Link for Connection {
 
     fn stderr(&self, key: RequestKey, text: &[u8], blocker: &dyn Blocker) {
         let _writing = self.output(blocker);
-        if !self.can_write(key) {
+        if !self.can_write(key) || self.write_outbox(blocker).is_err() {
             return;
         }
         self.input().note_stderr(key);
@@ -192,7 +172,9 @@ impl Link for Connection {
         } else {
             // Others use the connection: all that is left to say is a status that is not success.
             let end = encode::end_request(key.id(), EndRequest::complete(1));
-            let _ = self.write_all(&mut [IoSlice::new(&end)], false, blocker);
+            let _ = self
+                .write_outbox(blocker)
+                .and_then(|()| self.write_all(&mut [IoSlice::new(&end)], false, blocker));
         }
         self.settle(disposition);
     }

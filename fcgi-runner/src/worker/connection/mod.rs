@@ -8,6 +8,7 @@
 mod file;
 mod input;
 mod link;
+mod outbox;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
