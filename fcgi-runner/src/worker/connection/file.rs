@@ -7,7 +7,7 @@ use fcgi_proto::encode::{self, StreamChunk};
 use fcgi_proto::{RecordType, RequestKey};
 
 use super::Connection;
-use crate::app::{Blocker, FilePart, LinkGone};
+use crate::app::{Blocker, FilePart, Link, LinkGone};
 use crate::os::{file, socket};
 
 impl Connection {
@@ -23,6 +23,10 @@ impl Connection {
             let writing = self.output(blocker);
             if !self.can_write(key) {
                 return Err(LinkGone);
+            }
+            if self.input().is_given_up(key) {
+                drop(writing);
+                return self.stdout(key, &[], false, blocker);
             }
             self.write_outbox(blocker)?;
             self.send_file_record(part, &record, blocker)?;
