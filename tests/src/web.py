@@ -112,6 +112,9 @@ def application(environ, start_response):
     elif word == "break":
         start_response(status, [("Content-Type", "text/plain")])
         return broken(rest)
+    elif word == "file":
+        start_response(status, [("Content-Type", "text/plain")])
+        return environ["wsgi.file_wrapper"](open(os.path.join(HERE, rest), "rb"))
     elif word == "fill":
         count, _, name = rest.partition("/")
         start_response(status, [("Content-Type", "text/plain")])

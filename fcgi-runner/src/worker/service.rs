@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::intake::Work;
+use super::intake::{Refusal, Work};
 use crate::app::{Application, Blocker, Request, answer_with_page};
 use crate::os::scoreboard::Scoreboard;
 use crate::telemetry::access::AccessLog;
@@ -39,12 +39,7 @@ impl Service {
         match work {
             Work::Serve(request) => self.serve(request, blocker),
             Work::Refuse(request, refusal) => {
-                tracing::warn!(
-                    peer = %request.peer(),
-                    status = refusal.code,
-                    reason = %refusal.text,
-                    "request refused"
-                );
+                note_refusal(request, refusal);
                 answer_with_page(request, refusal.code, refusal.title, &refusal.text, blocker);
                 self.log(request);
             }
@@ -82,5 +77,15 @@ impl Service {
         if let Some(log) = &self.access_log {
             log.record(request);
         }
+    }
+}
+
+/// Tells the log why a request is not served; of visitors who have left, only those who look for them.
+fn note_refusal(request: &Request, refusal: &Refusal) {
+    let (peer, status, reason) = (request.peer(), refusal.code, &refusal.text);
+    if request.is_aborted() {
+        tracing::debug!(peer, status, reason, "request given up");
+    } else {
+        tracing::warn!(peer, status, reason, "request refused");
     }
 }
