@@ -185,28 +185,44 @@ impl Handoff {
         sendmsg::<SockaddrIn>(self.give.as_raw_fd(), &[IoSlice::new(b"c")], &control, flags, None).is_ok()
     }
 
+    /// Wakes a process that waits for the queue, without anything for it to take.
+    pub fn nudge(&self) {
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        // A queue that is full wakes them as well.
+        let _ = sendmsg::<SockaddrIn>(self.give.as_raw_fd(), &[IoSlice::new(b"n")], &[], flags, None);
+    }
+
     /// Takes a connection out of the queue, if one is there, and if this process has room for it: the kernel throws a
-    /// descriptor away for which there is no number.
+    /// descriptor away for which there is no number. Nudges are taken out as well.
     pub fn take(&self) -> Accepted {
         if let Err(error) = self.take.try_clone() {
             return Accepted::Exhausted(error);
         }
-        self.receive().map_or(Accepted::Nobody, Accepted::Connection)
+        while let Ok(message) = self.receive() {
+            if let Some(connection) = message {
+                return Accepted::Connection(connection);
+            }
+        }
+        Accepted::Nobody
     }
 
-    fn receive(&self) -> Option<OwnedFd> {
+    /// Takes one message, a nudge if there is no connection in it.
+    fn receive(&self) -> io::Result<Option<OwnedFd>> {
         let mut byte = [0u8; 1];
         let mut parts = [IoSliceMut::new(&mut byte)];
         let mut space = nix::cmsg_space!([RawFd; 1]);
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-        let message =
-            recvmsg::<SockaddrIn>(self.take.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
-        let raw = message.cmsgs().ok()?.find_map(|control| match control {
+        let message = recvmsg::<SockaddrIn>(self.take.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+        if message.bytes == 0 {
+            // Nobody is left who could put something into the queue.
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let raw = message.cmsgs()?.find_map(|control| match control {
             ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
             _ => None,
-        })?;
+        });
         // SAFETY: the kernel has just made this descriptor for us.
-        Some(unsafe { OwnedFd::from_raw_fd(raw) })
+        Ok(raw.map(|raw| unsafe { OwnedFd::from_raw_fd(raw) }))
     }
 }
 
@@ -226,8 +242,10 @@ const MAX_TEXT: usize = 65_536;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::socket;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::time::Duration;
 
     #[test]
     fn messages_arrive_whole_and_the_end_is_noticed() {
@@ -268,6 +286,19 @@ mod tests {
         let mut text = String::new();
         taken.read_to_string(&mut text).unwrap();
         assert_eq!(text, "hi");
+    }
+
+    #[test]
+    fn a_nudge_wakes_and_is_nobody() {
+        let handoff = Handoff::new().unwrap();
+        handoff.nudge();
+        let wait = || socket::wait(handoff.as_fd(), true, false, Duration::from_millis(1)).unwrap();
+        assert!(wait().readable);
+        assert!(matches!(handoff.take(), Accepted::Nobody));
+        assert!(wait().timed_out());
+        handoff.nudge();
+        assert!(handoff.give(handoff.as_fd()));
+        assert!(matches!(handoff.take(), Accepted::Connection(_)));
     }
 
     #[test]

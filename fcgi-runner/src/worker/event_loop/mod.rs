@@ -148,7 +148,7 @@ impl EventLoop<'_> {
                     match self.handoff.as_ref().map_or(Accepted::Nobody, |handoff| handoff.take()) {
                         Accepted::Connection(fd) => self.adopt(fd, true, work, blocker),
                         Accepted::Exhausted(error) => self.pause_accepting(&error),
-                        Accepted::Nobody => {}
+                        Accepted::Nobody => self.look_for_connections(work, blocker)?,
                     }
                 }
             }
@@ -182,10 +182,24 @@ impl EventLoop<'_> {
         }
     }
 
+    /// Tries all listeners: a sibling was told of a connection that it cannot take.
+    fn look_for_connections(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
+        for index in 0..self.listeners.len() {
+            if self.accepting {
+                self.accept(index, work, blocker)?;
+            }
+        }
+        Ok(())
+    }
+
     fn pause_accepting(&mut self, error: &io::Error) {
         tracing::error!(%error, "cannot accept connections, trying again in a second");
         self.stop_accepting();
         self.accept_again_at = Some(Instant::now() + ACCEPT_PAUSE);
+        if let Some(handoff) = &self.handoff {
+            // The kernel may have told nobody else of the connection that waits.
+            handoff.nudge();
+        }
     }
 
     /// Takes a connection in, and reads from it at once: the request is usually there already. `kept`: another worker has
