@@ -194,6 +194,7 @@ impl Connection {
             && self.fate.error.is_none()
         {
             self.fate.error = Some(error);
+            self.leftovers.forget_all();
             self.abort_all();
         }
         result
@@ -210,6 +211,7 @@ impl Connection {
             return;
         }
         self.fate.eof = true;
+        self.leftovers.forget_all();
         self.abort_unfinished();
     }
 

@@ -33,6 +33,11 @@ impl Leftovers {
         }
     }
 
+    /// Takes note that nothing more comes, or that it will not be read.
+    pub(super) fn forget_all(&mut self) {
+        self.0.clear();
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

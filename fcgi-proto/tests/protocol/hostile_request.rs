@@ -325,3 +325,21 @@ fn what_is_left_of_an_unread_body_is_waited_for_until_its_end_or_a_new_request()
         assert!(!connection.is_draining(), "{ending:?}");
     }
 }
+
+#[test]
+fn nothing_is_waited_for_that_cannot_come() {
+    let half = [begin(1, 1, 1), params(1, b"\x01\x01Ab"), whole_request(2)].concat();
+    for ends_badly in [false, true] {
+        let mut connection = server(multiplexed(2));
+        feed(&mut connection, &half).unwrap();
+        let (keys, _) = keys(&mut connection);
+        connection.end_request(keys[0], 0).unwrap();
+        assert!(connection.is_draining() && !connection.should_close());
+        if ends_badly {
+            feed(&mut connection, b"\x07").unwrap_err();
+        } else {
+            connection.handle_eof();
+        }
+        assert!(!connection.is_draining());
+    }
+}
