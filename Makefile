@@ -49,13 +49,17 @@ wheel: setup-build setup-python ## builds the Python package and installs it int
 	cd python && ../$(VENV)/maturin build --quiet -i ../$(VENV)/python --target-dir ../target/wheel --out ../target/wheels
 	@$(VENV)/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/wheels/*.whl
 
-fuzz: ## 60 seconds on each fuzz target, guided by coverage where cargo-fuzz and a nightly compiler are there
-	cd fcgi-proto/fuzz && if cargo +nightly fuzz --version >/dev/null 2>&1; then \
-	  for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done; \
-	else SECONDS_EACH=60 ./check; fi
+FUZZED := fcgi-proto/fuzz fcgi-runner/fuzz
+FUZZ_SECONDS ?= 60
+
+fuzz: setup-build ## 60 seconds on each fuzz target, guided by coverage where cargo-fuzz and a nightly compiler are there
+	@for fuzzed in $(FUZZED); do (cd $$fuzzed; if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  for target in $$(cargo +nightly fuzz list); do mkdir -p corpus/$$target; \
+	    cargo +nightly fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done; \
+	else SECONDS_EACH=$(FUZZ_SECONDS) ./check; fi) || exit 1; done
 
 fuzz-check: setup-build ## runs every fuzz target on its seeds, and a little beyond
-	cd fcgi-proto/fuzz && ./check
+	@for fuzzed in $(FUZZED); do $$fuzzed/check || exit 1; done
 
 setup-build:
 	@tools/setup build
