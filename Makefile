@@ -9,7 +9,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
 VENV := .venv/bin
 DEMO := target/demo
 
-.PHONY: help run test lint fmt fuzz fuzz-check wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
+.PHONY: help run test lint fmt fuzz fuzz-check miri wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,7 +52,7 @@ wheel: setup-build setup-python ## builds the Python package and installs it int
 FUZZED := fcgi-proto/fuzz fcgi-runner/fuzz
 FUZZ_SECONDS ?= 60
 
-fuzz: setup-build ## 60 seconds on each fuzz target, guided by coverage where cargo-fuzz and a nightly compiler are there
+fuzz: setup-build ## 60 seconds on each fuzz target, with the address sanitizer where cargo-fuzz and a nightly compiler are there
 	@for fuzzed in $(FUZZED); do (cd $$fuzzed; if cargo +nightly fuzz --version >/dev/null 2>&1; then \
 	  for target in $$(cargo +nightly fuzz list); do mkdir -p corpus/$$target; \
 	    cargo +nightly fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done; \
@@ -60,6 +60,9 @@ fuzz: setup-build ## 60 seconds on each fuzz target, guided by coverage where ca
 
 fuzz-check: setup-build ## runs every fuzz target on its seeds, and a little beyond
 	@for fuzzed in $(FUZZED); do $$fuzzed/check || exit 1; done
+
+miri: ## the tests of fcgi-proto where every instruction is interpreted and checked (needs a nightly compiler with miri)
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p fcgi-proto --lib --tests
 
 setup-build:
 	@tools/setup build

@@ -14,6 +14,11 @@ pub(crate) const STDERR: u8 = 7;
 pub(crate) const DATA: u8 = 8;
 pub(crate) const GET_VALUES: u8 = 9;
 
+/// How often to do what is to be done often: less where every instruction is interpreted.
+pub(crate) const fn many(times: usize) -> usize {
+    if cfg!(miri) { times.div_ceil(50) } else { times }
+}
+
 /// One record with `padding` bytes of 0xee.
 pub(crate) fn padded(record_type: u8, id: u16, content: &[u8], padding: u8) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap();

@@ -6,7 +6,7 @@ use fcgi_proto::{Limits, ProtocolError, RequestId};
 
 use crate::common::{
     ABORT, DATA, END, GET_VALUES, PARAMS, REQUEST_1, STDERR, STDIN, STDOUT, begin, end, events, feed, fresh,
-    keys, multiplexed, padded, params, record, sent, server, serving, stdout_end, unknown_type,
+    keys, many, multiplexed, padded, params, record, sent, server, serving, stdout_end, unknown_type,
     whole_request,
 };
 
@@ -174,14 +174,15 @@ fn unknown_types_are_skipped_with_an_id_and_answered_without_up_to_a_limit() {
         feed(&mut connection, &padded(record_type, 0, b"whatever", 3)).unwrap();
     }
     assert_eq!(sent(&mut connection), [unknown_type(0), unknown_type(12), unknown_type(255)].concat());
-    feed(&mut connection, &record(99, 0, b"").repeat(1000)).unwrap();
+    feed(&mut connection, &record(99, 0, b"").repeat(many(2000))).unwrap();
     assert_eq!(sent(&mut connection), unknown_type(99).repeat(29));
     assert_eq!(events(&mut connection), [""; 0]);
 }
 
 #[test]
 fn a_query_of_many_names_gets_one_answer_for_each_known_one() {
-    let repeated = [&b"\x0d\x03FCGI_MAX_REQSset"[..], b"\x05\x00X_FOO", b"\x00\x00"].concat().repeat(2000);
+    let repeated =
+        [&b"\x0d\x03FCGI_MAX_REQSset"[..], b"\x05\x00X_FOO", b"\x00\x00"].concat().repeat(many(2000));
     let mut connection = fresh();
     feed(&mut connection, &record(GET_VALUES, 0, &repeated)).unwrap();
     let mut expected = record(10, 0, b"\x0d\x02FCGI_MAX_REQS16");

@@ -5,7 +5,7 @@ use fcgi_proto::server::{Connection, Disposition, Settings};
 use fcgi_proto::{Limits, ProtocolError, RequestId, UsageError};
 
 use crate::common::{
-    ABORT, DATA, PARAMS, REQUEST_1, STDIN, STDOUT, begin, end, events, feed, fresh, keys, multiplexed,
+    ABORT, DATA, PARAMS, REQUEST_1, STDIN, STDOUT, begin, end, events, feed, fresh, keys, many, multiplexed,
     params, record, sent, server, serving, stdout_end, whole_request,
 };
 
@@ -60,10 +60,11 @@ fn far_too_many_requests_are_answered_at_once_if_there_is_an_answer() {
 #[test]
 fn refused_requests_are_counted_too() {
     let mut connection = server(multiplexed(2));
-    let flood: Vec<u8> = (1..=1000).flat_map(|id| begin(id, 1, 1)).collect();
+    let last = u16::try_from(many(1000)).unwrap();
+    let flood: Vec<u8> = (1..=last).flat_map(|id| begin(id, 1, 1)).collect();
     feed(&mut connection, &flood).unwrap();
     assert_eq!(connection.active_requests(), 4);
-    let overloaded: Vec<u8> = (5..=1000).flat_map(|id| end(id, 0, 2)).collect();
+    let overloaded: Vec<u8> = (5..=last).flat_map(|id| end(id, 0, 2)).collect();
     assert_eq!(sent(&mut connection), overloaded);
 }
 

@@ -8,6 +8,9 @@ use proptest::prelude::*;
 
 use crate::common::{padded, server};
 
+/// The most records in a conversation.
+const RECORDS: usize = if cfg!(miri) { 8 } else { 60 };
+
 const LIMITS: Limits = Limits {
     max_params_bytes: 300,
     max_params_pairs: 5,
@@ -121,22 +124,22 @@ fn converse(pieces: &[(Vec<u8>, Action)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 400 }))]
 
     #[test]
-    fn records_to_an_application(pieces in vec((any_record(), any_action()), 0..60)) {
+    fn records_to_an_application(pieces in vec((any_record(), any_action()), 0..RECORDS)) {
         converse(&pieces);
     }
 
     #[test]
     fn bytes_to_an_application(
-        pieces in vec((vec(prop_oneof![0..12_u8, any::<u8>()], 0..40), any_action()), 0..20),
+        pieces in vec((vec(prop_oneof![0..12_u8, any::<u8>()], 0..40), any_action()), 0..RECORDS / 3),
     ) {
         converse(&pieces);
     }
 
     #[test]
-    fn records_to_a_web_server(records in vec(any_record(), 0..60), noise in vec(any::<u8>(), 0..40)) {
+    fn records_to_a_web_server(records in vec(any_record(), 0..RECORDS), noise in vec(any::<u8>(), 0..40)) {
         let mut connection = client::Connection::new(LIMITS);
         let params: Params = [("A", "b")].into_iter().collect();
         for _ in 0..3 {
