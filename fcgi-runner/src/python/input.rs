@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::blocker::PyBlocker;
+use super::strings::joined;
 use crate::app::{BodyReader, Request};
 
 /// The request body, or the file of a filter, as a file to read from, once, from its beginning to its announced length.
@@ -132,13 +133,5 @@ fn join<'py>(py: Python<'py>, chunks: &[Bytes]) -> PyResult<Bound<'py, PyBytes>>
     if let [chunk] = chunks {
         return Ok(PyBytes::new(py, chunk));
     }
-    let total = chunks.iter().map(Bytes::len).sum();
-    PyBytes::new_with(py, total, |buffer| {
-        let mut at = 0;
-        for chunk in chunks {
-            buffer[at..at + chunk.len()].copy_from_slice(chunk);
-            at += chunk.len();
-        }
-        Ok(())
-    })
+    joined(py, chunks)
 }

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use bytes::Bytes;
+use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -29,6 +31,29 @@ pub(super) fn to_latin1<'a>(text: &'a Bound<'_, PyString>) -> Option<Cow<'a, [u8
     let bytes: Option<Vec<u8>> =
         text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
     bytes.map(Cow::Owned)
+}
+
+/// Makes one bytes object of several pieces, each byte written once.
+///
+/// # Errors
+/// `MemoryError` when there is no room for all of them together.
+pub(super) fn joined<'py>(py: Python<'py>, pieces: &[Bytes]) -> PyResult<Bound<'py, PyBytes>> {
+    let total: usize = pieces.iter().map(Bytes::len).sum();
+    let length = isize::try_from(total).map_err(|_| PyMemoryError::new_err(()))?;
+    // SAFETY: no content is given; the interpreter makes room for `length` bytes, or sets an exception.
+    let raw = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), length) };
+    // SAFETY: a new reference, or NULL with an exception set.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, raw) }?;
+    // SAFETY: a bytes object that nobody else has seen, with room for `total` bytes.
+    let mut room = unsafe { ffi::PyBytes_AsString(object.as_ptr()) }.cast::<u8>();
+    for piece in pieces {
+        // SAFETY: the pieces add up to the room, and lie elsewhere.
+        unsafe { room.copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
+        // SAFETY: within the room, or at its end.
+        room = unsafe { room.add(piece.len()) };
+    }
+    // SAFETY: the call above makes nothing else than bytes.
+    Ok(unsafe { object.cast_into_unchecked() })
 }
 
 /// A `str` for a log: code points that no encoding has (lone surrogates) are spelled out.
