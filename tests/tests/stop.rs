@@ -47,21 +47,30 @@ fn running_requests_are_finished_and_the_address_is_free_meanwhile() {
 }
 
 #[test]
-fn a_request_that_waits_in_the_queue_is_served_before_the_end() {
-    for words in
-        [["method=prefork", "maxchildren=1", "maxspare=1"], ["method=threaded", "threads=1", "maxspare=1"]]
-    {
+fn requests_that_wait_in_the_queue_are_served_before_the_end() {
+    let cases: [(&[&str], usize); 4] = [
+        (&["method=prefork", "maxchildren=1", "maxspare=1"], 1),
+        (&["method=prefork", "maxchildren=1", "maxspare=1", "threads=2"], 2),
+        (&["method=threaded", "threads=1"], 1),
+        (&["method=threaded", "threads=3"], 3),
+    ];
+    for (words, threads) in cases {
         let sandbox = Sandbox::new();
-        let mut server = sandbox.serve(&words);
-        let running = in_background(&server.address, Request::get("/hold/a"));
-        sandbox.wait_for_held("a", 1);
-        let mut waiting = server.connect();
-        waiting.send(&Request::get("/version").bytes());
+        let mut server = sandbox.serve(words);
+        let running = server.hold("a", threads);
+        let mut waiting: Vec<_> = (0..3).map(|_| server.connect()).collect();
+        for client in &mut waiting {
+            client.send(&Request::get("/version").bytes());
+        }
         server.signal(Signal::SIGTERM);
         until("the socket is gone", || !sandbox.has("s.sock"));
         sandbox.release("a");
-        assert_eq!(running.join().unwrap().text(), "held");
-        assert_eq!(waiting.answer(1).text(), "one", "{words:?}");
+        for answer in running {
+            assert_eq!(answer.join().unwrap().text(), "held");
+        }
+        for mut client in waiting {
+            assert_eq!(client.answer(1).text(), "one", "{words:?}");
+        }
         assert_eq!(server.wait(), Some(0));
     }
 }
@@ -216,5 +225,22 @@ fn signals_that_come_while_it_ends_change_nothing() {
         assert_eq!(server.wait(), Some(0));
         assert!(!sandbox.has("x.pid"));
         assert!(!sandbox.has("s.sock"));
+    }
+}
+
+#[test]
+fn who_has_only_just_connected_is_still_served() {
+    for method in METHODS {
+        let sandbox = Sandbox::new();
+        let mut server = sandbox.serve(&[method, "maxspare=1", "minspare=0"]);
+        let worker = server.wait_for_workers(1)[0];
+        let before = processes::open_files(worker).len();
+        let mut client = server.connect();
+        until("the connection is accepted", || processes::open_files(worker).len() > before);
+        server.signal(Signal::SIGTERM);
+        until("the socket is gone", || !sandbox.has("s.sock"));
+        let answer = client.ask(&Request::get("/version"));
+        assert_eq!((&answer.text()[..], answer.is_whole()), ("one", true), "{method}");
+        assert_eq!(server.wait(), Some(0));
     }
 }

@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) use self::input::{Input, Phase, Stage};
 use super::intake::{self, Work};
@@ -155,6 +155,13 @@ impl Connection {
             || input.phase() == Phase::Head && input.is_silent()
     }
 
+    /// Whether it was only just made: who connects is about to ask.
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        let input = self.input();
+        let is_young = |since| now.saturating_duration_since(since) < FRESH;
+        input.is_silent() && input.head_since.is_some_and(is_young)
+    }
+
     pub(super) fn phase(&self) -> Phase {
         self.input().phase()
     }
@@ -248,3 +255,6 @@ impl AsFd for Connection {
         self.fd.as_fd()
     }
 }
+
+/// How long a connection that was just made is waited for at the end of a server, before it counts as idle.
+const FRESH: Duration = Duration::from_millis(500);

@@ -107,7 +107,9 @@ impl EventLoop<'_> {
                 Passing::Done => false,
                 // The thread that writes tells when it is done.
                 Passing::Later => true,
-                Passing::Refused => self.has_input(&connection, work, blocker),
+                Passing::Refused => {
+                    self.has_input(&connection, work, blocker) || connection.is_fresh(Instant::now())
+                }
             };
             if !stays {
                 self.drop_connection(index);

@@ -77,5 +77,9 @@ impl EventLoop<'_> {
         if was_serving && let Some(handoff) = &self.handoff {
             let _ = self.poller.forget(handoff.as_fd());
         }
+        if state == State::Stopping {
+            // What waits in the queue is taken in once more, although all threads may be busy: nobody else will come.
+            self.accepting = !self.is_full && !self.listeners.is_empty();
+        }
     }
 }
