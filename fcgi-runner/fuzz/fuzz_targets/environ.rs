@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         let kept = essentials.note(name, value);
         assert_eq!(kept, keep(name));
         assert_eq!(kept, is_for_the_application(name));
-        assert_eq!(has_nul(value), value.iter().any(|byte| *byte == 0));
+        assert_eq!(has_nul(value), value.contains(&0));
     }
     assert_values(&essentials, &sent);
     let mount = std::str::from_utf8(mount).ok().and_then(prefix);
