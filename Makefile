@@ -9,7 +9,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
 VENV := .venv/bin
 DEMO := target/demo
 
-.PHONY: help run test lint fmt fuzz fuzz-check miri wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
+.PHONY: help run test soak lint fmt fuzz fuzz-check miri wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ test-rust: setup-build
 
 test-python: wheel setup-servers
 	$(VENV)/python -m pytest tests/python -q --maxfail=40
+
+soak: wheel setup-servers ## long runs, for an hour: millions of requests, kills, reloads, stops, full disks
+	SOAK=1 $(VENV)/python -m pytest tests/python/faults -q
 
 test-interpreters: setup-python
 	tools/test-interpreters

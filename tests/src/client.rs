@@ -27,7 +27,17 @@ pub enum Address {
 impl Address {
     /// Opens a connection; reads and writes on it fail when they take as long as a test may take.
     pub fn connect(&self) -> io::Result<Client> {
-        let stream: OwnedFd = match self {
+        Ok(Client {
+            stream: self.open()?.into(),
+            open: BTreeMap::new(),
+            done: BTreeMap::new(),
+            management: Vec::new(),
+        })
+    }
+
+    /// Opens a bare connection, with the same limits.
+    pub fn open(&self) -> io::Result<OwnedFd> {
+        Ok(match self {
             Self::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
                 stream.set_read_timeout(Some(wait::LIMIT))?;
@@ -41,12 +51,6 @@ impl Address {
                 stream.set_nodelay(true)?;
                 stream.into()
             }
-        };
-        Ok(Client {
-            stream: stream.into(),
-            open: BTreeMap::new(),
-            done: BTreeMap::new(),
-            management: Vec::new(),
         })
     }
 
@@ -102,6 +106,21 @@ impl Answer {
     pub fn body(&self) -> &[u8] {
         let at = self.stdout.windows(4).position(|four| four == b"\r\n\r\n");
         &self.stdout[at.unwrap_or_else(|| panic!("no header block: {self:?}")) + 4..]
+    }
+
+    /// Adds a record of this request.
+    pub fn take(&mut self, record: Record) {
+        match record.kind {
+            STDOUT if record.content.is_empty() => self.stdout_closed = true,
+            STDOUT => self.stdout.extend(record.content),
+            STDERR => self.stderr.extend(record.content),
+            END => {
+                let body: [u8; 8] = record.content.try_into().unwrap();
+                let status = u32::from_be_bytes([body[0], body[1], body[2], body[3]]);
+                self.end = Some((status, body[4]));
+            }
+            kind => panic!("a record of type {kind} from an application"),
+        }
     }
 
     /// Whether it was ended as a whole and without complaint.
