@@ -94,6 +94,7 @@ pub struct Policy {
     finished: bool,
     /// Workers that died young, one after the other.
     young_deaths: u32,
+    died_young_at: Option<Instant>,
     spawn_not_before: Option<Instant>,
     /// How many may be started at the next look.
     burst: usize,
@@ -139,6 +140,7 @@ impl Policy {
             announced: false,
             finished: false,
             young_deaths: 0,
+            died_young_at: None,
             spawn_not_before: None,
             burst: 1,
             actions: VecDeque::new(),

@@ -64,6 +64,10 @@ impl Policy {
     }
 
     pub(super) fn died_young(&mut self, now: Instant) {
+        let last = self.died_young_at.replace(now);
+        if last.is_some_and(|last| now.saturating_duration_since(last) > FORGOTTEN) {
+            self.young_deaths = 0;
+        }
         self.young_deaths += 1;
         if self.young_deaths > 1 {
             let delay = FIRST_DELAY.saturating_mul(1 << (self.young_deaths - 2).min(16)).min(LONGEST_DELAY);
@@ -75,6 +79,9 @@ impl Policy {
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+/// Without a young death for so long, those before say nothing any more. Longer than any delay and a youth after it.
+const FORGOTTEN: Duration = Duration::from_secs(120);
 
 /// Most workers started at one look.
 const LARGEST_BURST: usize = 32;

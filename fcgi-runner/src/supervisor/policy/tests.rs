@@ -175,6 +175,26 @@ fn a_killed_worker_is_replaced_at_once_and_one_that_keeps_dying_is_not() {
 }
 
 #[test]
+fn young_deaths_of_long_ago_are_forgotten() {
+    let mut world = World::serving(rules(0, 2, 4));
+    for _ in 0..6 {
+        world.end(*world.living.last().unwrap());
+        world.pass(31);
+        world.all_ready();
+    }
+    world.pass(600);
+    world.all_ready();
+    world.send(Event::More);
+    world.all_ready();
+    assert_eq!(world.living.len(), 3);
+    world.log.clear();
+    world.pass(1);
+    world.end(*world.living.last().unwrap());
+    assert!(!world.log.iter().any(|action| matches!(action, Action::BackOff(_))));
+    assert_eq!(world.living.len(), 3, "it is replaced at once");
+}
+
+#[test]
 fn reload_keeps_the_capacity_and_replaces_all() {
     let mut world = World::serving(rules(2, 3, 8));
     let old = world.living.clone();
