@@ -70,6 +70,11 @@ class House:
         """Waits until there are as many workers as there are to be at rest."""
         wait_for(lambda: len(self.workers()) == SIZES[tuple(self.words)], 90, f"all workers, not {self.workers()}")
 
+    def connections(self):
+        """Connections of visitors that the server holds, or that wait for it."""
+        lines = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+        return sum(1 for fields in lines if fields[-1] == str(self.socket) and fields[5] != "01")
+
     @property
     def threaded(self):
         return "method=threaded" in self.words

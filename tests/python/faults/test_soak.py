@@ -48,7 +48,8 @@ def test_nothing_is_lost_and_nothing_grows(start, name):
 
 
 def quiet_samples(name, requests, house, before=None):
-    """The figures when all connections are closed, which is when there are as many descriptors as before."""
+    """The figures when all connections are closed; the last ones when there are as many descriptors as before."""
+    wait_for(lambda: not house.connections(), 30, "the end of all connections")
     if before:
         wanted = {pid: sample.descriptors for pid, sample in before.items()}
         counts = lambda: {pid: sample.descriptors for pid, sample in house.samples().items()}  # noqa: E731
