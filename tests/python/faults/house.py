@@ -46,6 +46,7 @@ class House:
             env["JOURNAL"] = str(self.journal)
         self.process = Process(f"fcgi-run {folder.name}", folder, argv, env=env, logs=[self.errlog])
         self.runs = True
+        self.told_to_stop = False
         self.process.wait_until(self.answers)
 
     def answers(self):
@@ -85,6 +86,7 @@ class House:
         self.killed.append(worker)
 
     def send(self, number):
+        self.told_to_stop |= number == signal.SIGTERM
         self.process.child.send_signal(number)
 
     def begun(self):
@@ -112,7 +114,8 @@ class House:
 
     def stop(self):
         self.runs = False
-        status = self.process.stop()
+        # A second signal would end it at once.
+        status = self.process.stop(None if self.told_to_stop else signal.SIGTERM)
         assert status == 0, f"ended with status {status}:\n{self.log()[-5000:]}"
 
 

@@ -50,13 +50,14 @@ class Process:
             os.close(watch)
 
     def stop(self, with_signal=signal.SIGTERM):
-        """Asks the program to end and returns its exit status; kills it, and fails, when it does not listen.
+        """Asks the program to end, unless it was asked before (`None`), and returns its exit status; kills it, and fails,
+        when it does not listen.
 
         Nothing it started may outlive it, be it a worker or a program that a web server had spawned.
         """
         RUNNING.remove(self)
         children = descendants(self.child.pid)
-        if self.child.poll() is None:
+        if with_signal and self.child.poll() is None:
             self.child.send_signal(with_signal)
         try:
             status = self.child.wait(STOP_SECONDS)
