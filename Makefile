@@ -9,7 +9,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
 VENV := .venv/bin
 DEMO := target/demo
 
-.PHONY: help run test soak lint fmt fuzz fuzz-check miri wheel test-rust test-python test-interpreters setup-build setup-python setup-servers
+.PHONY: help run test soak bench lint fmt fuzz fuzz-check miri wheel test-rust test-python test-interpreters setup-build setup-python setup-servers setup-bench
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,15 +34,24 @@ test-python: wheel setup-servers
 soak: wheel setup-servers ## long runs, for an hour: millions of requests, kills, reloads, stops, full disks
 	SOAK=1 $(VENV)/python -m pytest tests/python/faults -q
 
+ROUNDS ?= 5
+SECS ?= 1
+CASES ?=
+
+bench: wheel setup-bench ## fcgi-run beside other servers, for a quarter of an hour; writes BENCHMARKS.md (a trial: ROUNDS=1 SECS=0.5)
+	cargo build --release --package fcgi-tests --bin fcgi-rate
+	$(VENV)/python -B -m benches --rounds $(ROUNDS) --secs $(SECS) --cases "$(CASES)"
+
 test-interpreters: setup-python
 	tools/test-interpreters
 
 lint: setup-build setup-python ## formatting, clippy, types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	$(VENV)/ruff check --no-cache python tests/python/package
-	$(VENV)/ruff format --check --no-cache python tests/python/package
+	$(VENV)/ruff check --no-cache python benches tests/python/package tests/python/bench
+	$(VENV)/ruff format --check --no-cache python benches tests/python/package tests/python/bench
 	$(VENV)/mypy --config-file python/pyproject.toml python/fcgi_runner
+	$(VENV)/mypy --config-file python/pyproject.toml benches/*.py
 
 fmt: ## puts everything into form
 	cargo fmt --all
@@ -75,3 +84,6 @@ setup-python: setup-build
 
 setup-servers:
 	@tools/setup servers
+
+setup-bench:
+	@tools/setup bench

@@ -16,7 +16,7 @@ pub(crate) fn hold(options: &Options) -> io::Result<Vec<File>> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     if options.active > 1 && !may_share(options)? {
-        return Err(io::Error::other("the server answers FCGI_MPXS_CONNS with 0"));
+        return Err(io::Error::other("the server does not answer FCGI_MPXS_CONNS with 1"));
     }
     let request = options.request(1, true);
     (0..options.held)
