@@ -1,5 +1,6 @@
 //! Connections that a prefork worker keeps while it serves another one: their requests must not wait for it.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use fcgi_tests::{Client, Request, Sandbox, Server, until};
@@ -93,6 +94,62 @@ fn requests_on_many_connections_of_a_busy_worker_are_served_by_others_while_it_i
         assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
     }
     assert_eq!(server.workers().len(), 4);
+    server.stop();
+}
+
+#[test]
+fn a_request_that_a_busy_worker_has_read_in_part_is_served_by_another_when_the_rest_comes() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=4", "minspare=0", "maxchildren=4"]);
+    server.wait_for_capacity(4);
+    let (pid, mut clients) = connections_of_one_worker(&sandbox, &server, 8);
+    let upload = Request::post("/read", vec![b'x'; 60_000]).kept();
+    let file = Request::post("/read", vec![b'x'; 5_000]).without("CONTENT_LENGTH").kept();
+    let parts = [
+        // Within the first header, behind it, within the parameters, behind a record.
+        (Request::get("/version").kept().bytes(), 3, "one"),
+        (Request::get("/version").kept().bytes(), 16, "one"),
+        (Request::get("/version").kept().bytes(), 100, "one"),
+        (upload.bytes(), upload.head().len(), "60000 of 60000"),
+        (upload.bytes(), upload.head().len() + 40_000, "60000 of 60000"),
+        (file.bytes(), file.head().len() + 2_000, "5000 of 5000"),
+    ];
+    for ((bytes, at, _), client) in parts.iter().zip(&mut clients[1..]) {
+        client.send(&bytes[..*at]);
+    }
+    // What was sent before is read before this is served.
+    assert_eq!(clients[0].ask(&Request::get("/pid").kept()).text(), pid.to_string());
+    clients[0].send(&Request::get("/hold/a").kept().bytes());
+    assert_eq!(sandbox.wait_for_held("a", 1), [pid]);
+    for ((bytes, at, text), client) in parts.iter().zip(&mut clients[1..]) {
+        client.send(&bytes[*at..]);
+        assert_eq!(client.answer(1).text(), *text, "cut at {at}");
+    }
+    assert_eq!(sandbox.held("a"), [pid], "it was busy all the time");
+    sandbox.release("a");
+    assert_eq!(clients[0].answer(1).text(), "held");
+    for client in &mut clients {
+        assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+    }
+    server.stop();
+}
+
+#[test]
+fn hundreds_of_requests_at_once_on_connections_of_a_busy_worker_are_served_meanwhile() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=4", "minspare=0", "maxchildren=4"]);
+    server.wait_for_capacity(4);
+    let (pid, mut clients) = connections_of_one_worker(&sandbox, &server, 400);
+    clients[0].send(&Request::get("/hold/a").kept().bytes());
+    assert_eq!(sandbox.wait_for_held("a", 1), [pid]);
+    for client in &mut clients[1..] {
+        client.send(&Request::get("/pid").kept().bytes());
+    }
+    let served: BTreeSet<String> = clients[1..].iter_mut().map(|client| client.answer(1).text()).collect();
+    assert_eq!(sandbox.held("a"), [pid], "it was busy all the time");
+    assert!(!served.contains(&pid.to_string()), "{served:?}");
+    sandbox.release("a");
+    assert_eq!(clients[0].answer(1).text(), "held");
     server.stop();
 }
 

@@ -1,18 +1,14 @@
-//! Messages between the master and its workers, and connections handed from one worker to another.
+//! Messages between the master and its workers.
 //!
-//! Both are pairs of `SOCK_SEQPACKET` sockets: a message arrives whole or not at all, and the end of the other process is the
+//! A line is a pair of `SOCK_SEQPACKET` sockets: a message arrives whole or not at all, and the end of the other process is the
 //! end of the stream. The master reads only what it understands from a worker and trusts nothing else.
 
-#![expect(unsafe_code, reason = "descriptors arrive from the kernel here")]
-
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use super::socket::Accepted;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg,
-    sendmsg, socketpair,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg, sendmsg, socketpair,
 };
 
 /// What a worker tells the master.
@@ -159,79 +155,6 @@ impl AsFd for Line {
     }
 }
 
-/// A queue of idle kept connections that any worker may take: a worker that leaves gives its own away instead of closing
-/// them under the web server's hands.
-#[derive(Debug)]
-pub struct Handoff {
-    give: OwnedFd,
-    take: OwnedFd,
-}
-
-impl Handoff {
-    /// Makes the queue; every process forked afterwards shares it.
-    ///
-    /// # Errors
-    /// When the process is out of descriptors.
-    pub fn new() -> io::Result<Self> {
-        let (give, take) = seqpacket_pair()?;
-        Ok(Self { give, take })
-    }
-
-    /// Puts a connection into the queue; `false` when the queue is full: keep it and try later.
-    pub fn give(&self, connection: BorrowedFd<'_>) -> bool {
-        let fds: [RawFd; 1] = [connection.as_raw_fd()];
-        let control = [ControlMessage::ScmRights(&fds)];
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        sendmsg::<SockaddrIn>(self.give.as_raw_fd(), &[IoSlice::new(b"c")], &control, flags, None).is_ok()
-    }
-
-    /// Wakes a process that waits for the queue, without anything for it to take.
-    pub fn nudge(&self) {
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        // A queue that is full wakes them as well.
-        let _ = sendmsg::<SockaddrIn>(self.give.as_raw_fd(), &[IoSlice::new(b"n")], &[], flags, None);
-    }
-
-    /// Takes a connection out of the queue, if one is there, and if this process has room for it: the kernel throws a
-    /// descriptor away for which there is no number. Nudges are taken out as well.
-    pub fn take(&self) -> Accepted {
-        if let Err(error) = self.take.try_clone() {
-            return Accepted::Exhausted(error);
-        }
-        while let Ok(message) = self.receive() {
-            if let Some(connection) = message {
-                return Accepted::Connection(connection);
-            }
-        }
-        Accepted::Nobody
-    }
-
-    /// Takes one message, a nudge if there is no connection in it.
-    fn receive(&self) -> io::Result<Option<OwnedFd>> {
-        let mut byte = [0u8; 1];
-        let mut parts = [IoSliceMut::new(&mut byte)];
-        let mut space = nix::cmsg_space!([RawFd; 1]);
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<SockaddrIn>(self.take.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
-        if message.bytes == 0 {
-            // Nobody is left who could put something into the queue.
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let raw = message.cmsgs()?.find_map(|control| match control {
-            ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
-            _ => None,
-        });
-        // SAFETY: the kernel has just made this descriptor for us.
-        Ok(raw.map(|raw| unsafe { OwnedFd::from_raw_fd(raw) }))
-    }
-}
-
-impl AsFd for Handoff {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.take.as_fd()
-    }
-}
-
 fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
 }
@@ -242,10 +165,6 @@ const MAX_TEXT: usize = 65_536;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::socket;
-    use std::io::{Read, Write};
-    use std::os::unix::net::UnixStream;
-    use std::time::Duration;
 
     #[test]
     fn messages_arrive_whole_and_the_end_is_noticed() {
@@ -270,42 +189,5 @@ mod tests {
         worker.report(&Report::ImportFailed("é".repeat(MAX_TEXT)));
         let Heard::Message(Report::ImportFailed(text)) = master.next_report() else { panic!("no report") };
         assert_eq!(text, "é".repeat(MAX_TEXT / 2));
-    }
-
-    #[test]
-    fn a_connection_changes_hands() {
-        let handoff = Handoff::new().unwrap();
-        assert!(matches!(handoff.take(), Accepted::Nobody));
-        let (mut near, far) = UnixStream::pair().unwrap();
-        assert!(handoff.give(far.as_fd()));
-        drop(far);
-        let Accepted::Connection(taken) = handoff.take() else { panic!("nothing there") };
-        let mut taken = UnixStream::from(taken);
-        near.write_all(b"hi").unwrap();
-        drop(near);
-        let mut text = String::new();
-        taken.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "hi");
-    }
-
-    #[test]
-    fn a_nudge_wakes_and_is_nobody() {
-        let handoff = Handoff::new().unwrap();
-        handoff.nudge();
-        let wait = || socket::wait(handoff.as_fd(), true, false, Duration::from_millis(1)).unwrap();
-        assert!(wait().readable);
-        assert!(matches!(handoff.take(), Accepted::Nobody));
-        assert!(wait().timed_out());
-        handoff.nudge();
-        assert!(handoff.give(handoff.as_fd()));
-        assert!(matches!(handoff.take(), Accepted::Connection(_)));
-    }
-
-    #[test]
-    fn a_full_queue_says_so() {
-        let handoff = Handoff::new().unwrap();
-        let (near, _far) = UnixStream::pair().unwrap();
-        let given = (0..100_000).take_while(|_| handoff.give(near.as_fd())).count();
-        assert!(given > 0 && given < 100_000);
     }
 }

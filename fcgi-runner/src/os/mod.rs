@@ -8,6 +8,7 @@ pub mod clock;
 pub mod daemon;
 pub mod file;
 pub mod fork;
+pub mod handoff;
 pub mod limits;
 pub mod listener;
 pub mod pidfile;

@@ -133,6 +133,14 @@ impl Scoreboard {
         }
     }
 
+    /// How many workers other than that of a slot are idle, `most` at most.
+    pub fn idle_besides(&self, slot: usize, most: usize) -> usize {
+        (0..self.head().high.load(Ordering::Relaxed) as usize)
+            .filter(|index| *index != slot && self.slot(*index).load().is_idle())
+            .take(most)
+            .count()
+    }
+
     /// The descriptor on which the bell is heard.
     pub fn bell(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
@@ -207,6 +215,9 @@ mod tests {
         assert_eq!(slot.end(), 1);
         assert_eq!(slot.load(), Load { running: 1, threads: 2, served: 1 });
         assert!(slot.load().is_idle());
+        assert_eq!(board.idle_besides(0, 9), 1);
+        assert_eq!(board.idle_besides(1, 9), 0);
+        assert_eq!(board.idle_besides(0, 0), 0);
         assert!(!board.slot(0).load().is_idle(), "a free slot is nobody");
         slot.close();
         assert_eq!(slot.load(), Load::default());

@@ -9,7 +9,8 @@ use fcgi_proto::{Limits, ServerValues};
 use super::problem;
 use crate::app::{Application, Host};
 use crate::config::{Config, Method};
-use crate::os::channel::{Handoff, Line, Report};
+use crate::os::channel::{Line, Report};
+use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
 use crate::os::scoreboard::Scoreboard;
 use crate::os::stdio::LogFiles;
@@ -145,6 +146,7 @@ impl Plan<'_> {
             },
             limits: config.limits,
             feeding: Feeding::Pull,
+            siblings: false,
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The loop of such a worker is the thread that runs the application, so nobody reads what arrives on its connections. The
 //! attendant is a thread that looks at the one that is being served, so that an abort is noticed, and finds others with
-//! input, in the loop's own `epoll` set, to pass them to the siblings while nothing of them has been read. It never writes an
-//! answer, never accepts, never touches the interpreter, and sleeps while the worker is idle.
+//! input, in the loop's own `epoll` set, to pass them to the siblings, with what has been read of a request that is not whole. It
+//! never writes an answer, never accepts, never touches the interpreter, and sleeps while the worker is idle.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,10 +12,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Passing};
-use crate::os::channel::Handoff;
+use super::service::Service;
+use crate::os::handoff::Handoff;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::socket;
 use crate::os::wake::Wake;
@@ -33,6 +34,8 @@ struct Shared {
     /// Where to pass connections on to; there may be no siblings.
     handoff: Option<Arc<Handoff>>,
     wake: Arc<Wake>,
+    /// Tells whether siblings are idle.
+    service: Arc<Service>,
     /// A socket without a peer: takes the place of connections that were passed on.
     blank: UnixStream,
     /// Changes whenever the loop becomes busy or idle; odd while it is busy.
@@ -64,12 +67,14 @@ impl Attendant {
         poller: Arc<Poller>,
         handoff: Option<Arc<Handoff>>,
         wake: Arc<Wake>,
+        service: Arc<Service>,
     ) -> io::Result<Self> {
         let (blank, _) = UnixStream::pair()?;
         let shared = Arc::new(Shared {
             poller,
             handoff,
             wake,
+            service,
             blank,
             rounds: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
@@ -149,7 +154,7 @@ impl Drop for Attendant {
 
 impl Shared {
     fn run(&self, ready: &mut ReadyList) {
-        let (mut seen, mut quiet) = (0, QUIET_TICKS);
+        let (mut seen, mut quiet, mut looks) = (0, QUIET_TICKS, 0);
         loop {
             if quiet >= QUIET_TICKS {
                 self.sleep(seen);
@@ -160,7 +165,7 @@ impl Shared {
             }
             let rounds = self.rounds.load(Ordering::SeqCst);
             if rounds != seen {
-                (seen, quiet) = (rounds, 0);
+                (seen, quiet, looks) = (rounds, 0, 0);
             } else if rounds.is_multiple_of(2) {
                 quiet += 1;
             } else {
@@ -168,7 +173,8 @@ impl Shared {
                 if let Some(connection) = serving {
                     connection.look_after();
                 }
-                self.relieve(rounds, ready);
+                looks += 1;
+                self.relieve(rounds, ready, looks > LOOKS);
             }
         }
     }
@@ -199,29 +205,45 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner).0.over
     }
 
-    /// Passes the connections on that have input, as long as the loop does not come round.
-    fn relieve(&self, rounds: u64, ready: &mut ReadyList) {
+    /// Passes the connections on that have input, as long as the loop does not come round: to siblings that are idle, or, when
+    /// the loop is `stuck`, to whichever worker is idle first.
+    fn relieve(&self, rounds: u64, ready: &mut ReadyList, stuck: bool) {
         let Some(handoff) = self.handoff.as_deref().filter(|_| self.has_more_to_look_after()) else { return };
-        // Without a wait: a waiter would take wake-ups that are meant for idle workers.
-        if self.poller.wait(ready, Some(Duration::ZERO)).is_err() {
-            return;
-        }
-        let mut passed = false;
-        // A connection that has hung up asks for nothing.
-        for event in ready.iter().filter(|event| !event.hung_up) {
-            let Some(connection) = self.table().connections.get(&event.token).cloned() else { continue };
-            if self.rounds.load(Ordering::SeqCst) != rounds {
+        let mut passed = 0;
+        loop {
+            let before = passed;
+            // Without a wait: a waiter would take wake-ups that are meant for idle workers.
+            if self.poller.wait(ready, Some(Duration::ZERO)).is_err() {
                 break;
             }
-            if self.pass_on(&connection, handoff) {
-                self.let_go(&connection);
-                passed = true;
+            let now = Instant::now();
+            // A connection that has hung up asks for nothing.
+            for event in ready.iter().filter(|event| !event.hung_up) {
+                let Some(connection) = self.table().connections.get(&event.token).cloned() else { continue };
+                if self.rounds.load(Ordering::SeqCst) != rounds {
+                    break;
+                }
+                let taken = (stuck || self.has_idle_siblings()) && self.pass_on(&connection, handoff);
+                if taken {
+                    self.let_go(&connection);
+                    passed += 1;
+                } else {
+                    connection.note_waiting(now);
+                }
+            }
+            // There may be more than the list has room for.
+            if passed == before || self.rounds.load(Ordering::SeqCst) != rounds {
+                break;
             }
         }
-        if passed && self.rounds.load(Ordering::SeqCst) != rounds {
+        if passed > 0 && self.rounds.load(Ordering::SeqCst) != rounds {
             // The loop may wait already, and has not heard of it.
             self.wake.wake();
         }
+    }
+
+    fn has_idle_siblings(&self) -> bool {
+        self.service.board.idle_besides(self.service.slot, 1) > 0
     }
 
     /// Whether the loop watches anything but the connection it serves.
@@ -271,7 +293,10 @@ const TICK: Duration = Duration::from_millis(10);
 /// Looks at an idle worker before the attendant sleeps: one second.
 const QUIET_TICKS: u32 = 100;
 
-/// Connections passed on at one look.
+/// Looks at one and the same request, after which the loop counts as stuck.
+const LOOKS: u32 = 4;
+
+/// Connections that are asked for at once.
 const EVENTS: usize = 64;
 
 /// Nothing here is deep.

@@ -17,12 +17,13 @@ use std::time::Instant;
 use fcgi_proto::server;
 use slab::Slab;
 
-use self::event_loop::{EventLoop, State};
+use self::event_loop::{EventLoop, State, Turns};
 use self::pool::{Pool, ThreadRules};
 pub use self::service::Service;
 use self::settings::{Feeding, LoopHandle, Settings};
 use crate::app::{Application, Host, PlainBlocker};
-use crate::os::channel::{Handoff, Line};
+use crate::os::channel::Line;
+use crate::os::handoff::Handoff;
 use crate::os::limits;
 use crate::os::listener::Listener;
 use crate::os::poller::Poller;
@@ -74,6 +75,7 @@ impl Worker<'_> {
             self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
         let protocol =
             server::Settings { overload_answer: intake::overload_page(), ..self.settings.protocol };
+        let has_siblings = self.handoff.is_some();
         let files = limits::raise_open_files();
         let by_files = files.saturating_sub(RESERVED_FILES).max(files / 2).max(1);
         let mut event_loop = EventLoop {
@@ -86,11 +88,17 @@ impl Worker<'_> {
             handoff: self.handoff,
             wake,
             service,
-            settings: Arc::new(Settings { protocol, feeding, ..self.settings }),
+            settings: Arc::new(Settings {
+                protocol,
+                siblings: feeding.is_pull() && has_siblings,
+                feeding,
+                ..self.settings
+            }),
             pool,
             logs: self.logs,
             connections: Slab::new(),
             attendant: None,
+            turns: Turns::default(),
             state: State::Serving,
             paused: VecDeque::new(),
             max_connections: self

@@ -15,6 +15,8 @@ pub struct Settings {
     pub protocol: server::Settings,
     pub limits: Limits,
     pub feeding: Feeding,
+    /// Other workers may take connections over.
+    pub siblings: bool,
 }
 
 /// Who reads from a connection while the application runs.

@@ -44,6 +44,10 @@ pub(crate) struct Input {
     pub(super) draining_since: Option<Instant>,
     pub(super) last_progress: Instant,
     pub(super) served_any: bool,
+    /// All that was read since a request could begin, while it is not whole; `None` when that is not known.
+    pub(super) begun: Option<Vec<u8>>,
+    /// Since when input has waited to be read, as far as somebody has seen it.
+    pub(super) waits_since: Option<Instant>,
 }
 
 /// A request that was begun and not ended.
@@ -114,12 +118,15 @@ impl Input {
             draining_since: None,
             last_progress: now,
             served_any: kept,
+            begun: None,
+            waits_since: None,
         }
     }
 
     /// Puts bytes where they belong that were read into the buffer.
     pub(super) fn take(&mut self, got: usize, peer: &dyn Fn() -> String) {
         self.last_progress = Instant::now();
+        self.waits_since = None;
         self.room = if got >= self.room { LARGE_READ } else { FIRST_READ };
         if let Some((_, thrown_away)) = &mut self.lingers {
             *thrown_away += got;
@@ -130,6 +137,8 @@ impl Input {
             self.dead = true;
         }
         while let Some(piece) = self.protocol.poll_transmit() {
+            // Read again elsewhere, it would be answered again.
+            self.begun = None;
             self.outbox_size += piece.len();
             self.outbox.push(piece);
         }
@@ -277,9 +286,13 @@ impl Input {
     /// Whether the next byte from the peer begins something new, which any process could take up.
     pub(super) fn is_untouched(&self) -> bool {
         let nothing_here = self.requests.is_empty() && self.protocol.is_idle() && self.buffer.is_empty();
+        nothing_here && self.is_quiet()
+    }
+
+    /// Whether nothing waits to be served or sent, and the connection goes on.
+    pub(super) fn is_quiet(&self) -> bool {
         let nothing_left = self.ready.is_empty() && self.outbox.is_empty();
-        let stays = !self.is_over() && self.lingers.is_none() && !self.protocol.should_close();
-        nothing_here && nothing_left && stays
+        nothing_left && !self.is_over() && self.lingers.is_none() && !self.protocol.should_close()
     }
 
     /// Whether the only request does not take what comes, so that reading can wait; where others may come behind it on the

@@ -5,6 +5,7 @@
 //! [`Blocker`](crate::app::Blocker); `input` guards the protocol's state and is never held across a wait. Whoever needs both
 //! takes `output` first.
 
+mod begun;
 mod file;
 mod input;
 mod link;
@@ -20,7 +21,6 @@ pub(super) use self::input::{Input, Phase, Stage};
 use super::intake::{self, Work};
 use super::settings::{Feeding, Settings};
 use crate::app::Link;
-use crate::os::channel::Handoff;
 use crate::os::poller::Token;
 use crate::os::socket::{self, Shutdown};
 
@@ -68,7 +68,7 @@ pub(super) enum Pause {
 }
 
 impl Connection {
-    /// Takes charge of a socket; `kept`: it has served requests before, in another process.
+    /// Takes charge of a socket; `kept`: it comes from another process, where it may have served requests.
     pub(super) fn new(fd: OwnedFd, token: Token, kept: bool, settings: Arc<Settings>) -> Arc<Self> {
         let input = Input::new(settings.protocol, kept);
         Arc::new_cyclic(|this| Self {
@@ -113,22 +113,24 @@ impl Connection {
             return;
         }
         if !input.eof {
+            input.begin_note(self.settings.siblings);
             let Input { buffer, room, .. } = &mut *input;
             match socket::receive(self.fd.as_fd(), buffer, *room) {
                 Ok(0) => {
                     input.eof = true;
                     input.protocol.handle_eof();
                 }
-                Ok(got) => input.take(got, &|| self.peer_name()),
+                Ok(got) => {
+                    input.note(got);
+                    input.take(got, &|| self.peer_name());
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => {
                     input.die();
                     input.abandon();
                 }
             }
-            let link = || self.this.clone() as Weak<dyn Link>;
-            intake::drain(input, &link, &self.settings);
-            input.note_times();
+            self.drain(input);
             if input.dead {
                 // Nothing that still runs may keep it open: whoever writes or waits is told by the socket.
                 socket::shut(&self.fd, Shutdown::Both);
@@ -138,6 +140,14 @@ impl Connection {
         if input.eof && !input.gone && (!self.is_local() || socket::is_hung_up(self.fd.as_fd())) {
             input.abandon();
         }
+    }
+
+    /// Takes what the protocol has made of the input.
+    fn drain(&self, input: &mut Input) {
+        let link = || self.this.clone() as Weak<dyn Link>;
+        intake::drain(input, &link, &self.settings);
+        input.end_note();
+        input.note_times();
     }
 
     /// Decides about the connection after a read or after a request.
@@ -164,16 +174,6 @@ impl Connection {
 
     pub(super) fn phase(&self) -> Phase {
         self.input().phase()
-    }
-
-    /// Gives the connection to a sibling if nothing is going on, so that nothing can be lost; any thread may do it.
-    ///
-    /// Only a connection that was passed on has to be closed here; otherwise it is as it was.
-    pub(super) fn pass_on(&self, handoff: &Handoff) -> Passing {
-        let Ok(_writing) = self.output.try_lock() else { return Passing::Later };
-        let mut input = self.input();
-        input.passed = input.passed || input.is_untouched() && handoff.give(self.as_fd());
-        if input.passed { Passing::Done } else { Passing::Refused }
     }
 
     /// Ends what the peer has let wait for too long: a request whose body does not come is answered, everything else is

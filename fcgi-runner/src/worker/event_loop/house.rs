@@ -9,7 +9,7 @@ use super::super::intake::Work;
 use super::super::pool::Pool;
 use super::{EventLoop, HANDOFF, LISTENER, SWEEP, State};
 use crate::app::Blocker;
-use crate::os::socket::Accepted;
+use crate::os::handoff::Handed;
 
 impl EventLoop<'_> {
     /// What has to be done after each round, whatever happened in it.
@@ -84,8 +84,10 @@ impl EventLoop<'_> {
     fn wind_down(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         if self.state == State::Stopping {
             // What was passed on while others were told to leave as well.
-            while let Some(Accepted::Connection(fd)) = self.handoff.as_ref().map(|handoff| handoff.take()) {
-                self.adopt(fd, true, work, blocker);
+            while let Some(Handed::Connection(fd, luggage)) =
+                self.handoff.as_ref().map(|handoff| handoff.take())
+            {
+                self.adopt(fd, Some(luggage), work, blocker);
             }
         }
         if self.accepting && self.state == State::Stopping {

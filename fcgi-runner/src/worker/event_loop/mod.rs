@@ -7,6 +7,7 @@
 
 mod house;
 mod orders;
+mod turns;
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+pub(super) use self::turns::Turns;
 use super::attendant::Attendant;
 use super::connection::{Connection, Fate, Pause, Phase};
 use super::intake::Work;
@@ -24,7 +26,8 @@ use super::pool::Pool;
 use super::service::Service;
 use super::settings::{Feeding, Settings};
 use crate::app::{Blocker, Host};
-use crate::os::channel::{Handoff, Line, Report};
+use crate::os::channel::{Line, Report};
+use crate::os::handoff::{Handed, Handoff, Luggage};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::signals::WorkerSignals;
@@ -50,6 +53,8 @@ pub(super) struct EventLoop<'w> {
     pub(super) connections: Slab<Entry>,
     /// Passes connections on while this thread serves; there is none before there is something to pass on.
     pub(super) attendant: Option<Attendant>,
+    /// Connections with input that wait for this thread.
+    pub(super) turns: Turns,
     pub(super) state: State,
     /// Connections from which the loop does not read until then.
     pub(super) paused: VecDeque<(Instant, Token)>,
@@ -67,6 +72,8 @@ pub(super) struct EventLoop<'w> {
 pub(super) struct Entry {
     connection: Arc<Connection>,
     watched: bool,
+    /// It is among those that wait for their turn.
+    waits: bool,
 }
 
 /// How the worker's life goes.
@@ -94,20 +101,19 @@ impl EventLoop<'_> {
             line.report(&Report::Ready);
         }
         if let Some(fd) = first {
-            self.adopt(fd, false, &mut work, blocker);
+            self.adopt(fd, None, &mut work, blocker);
         }
         while !self.is_over() {
-            let timeout = self.timeout();
+            let timeout = if self.turns.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
             let mut result = Ok(());
             blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
             result?;
             // What is shared with siblings comes first: the kernel may have told this worker alone. The attendant takes care
             // of the rest.
-            for shared in [true, false] {
-                for event in ready.iter().filter(|event| is_shared(event.token) == shared) {
-                    self.handle(event.token, &mut work, blocker)?;
-                }
+            for event in ready.iter().filter(|event| is_shared(event.token)) {
+                self.handle(event.token, &mut work, blocker)?;
             }
+            self.take_turns(&ready, &mut work, blocker)?;
             self.keep_house(&mut work, blocker);
             self.let_go_of_passed();
         }
@@ -145,10 +151,10 @@ impl EventLoop<'_> {
             }
             HANDOFF => {
                 if self.state == State::Serving && !self.is_full {
-                    match self.handoff.as_ref().map_or(Accepted::Nobody, |handoff| handoff.take()) {
-                        Accepted::Connection(fd) => self.adopt(fd, true, work, blocker),
-                        Accepted::Exhausted(error) => self.pause_accepting(&error),
-                        Accepted::Nobody => self.look_for_connections(work, blocker)?,
+                    match self.handoff.as_ref().map_or(Handed::Nobody, |handoff| handoff.take()) {
+                        Handed::Connection(fd, luggage) => self.adopt(fd, Some(luggage), work, blocker),
+                        Handed::Exhausted(error) => self.pause_accepting(&error),
+                        Handed::Nobody => self.look_for_connections(work, blocker)?,
                     }
                 }
             }
@@ -171,7 +177,7 @@ impl EventLoop<'_> {
         let listener = &self.listeners[index];
         match socket::accept(listener.as_fd(), listener.is_tcp())? {
             Accepted::Connection(fd) => {
-                self.adopt(fd, false, work, blocker);
+                self.adopt(fd, None, work, blocker);
                 Ok(true)
             }
             Accepted::Nobody => Ok(false),
@@ -202,12 +208,15 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Takes a connection in, and reads from it at once: the request is usually there already. `kept`: another worker has
-    /// served it before.
-    fn adopt(&mut self, fd: OwnedFd, kept: bool, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+    /// Takes a connection in, and reads from it at once: the request is usually there already. One that another worker has
+    /// had comes with luggage.
+    fn adopt(&mut self, fd: OwnedFd, luggage: Option<Luggage>, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         let vacant = self.connections.vacant_entry();
-        let connection = Connection::new(fd, vacant.key(), kept, self.settings.clone());
-        vacant.insert(Entry { connection: connection.clone(), watched: false });
+        let connection = Connection::new(fd, vacant.key(), luggage.is_some(), self.settings.clone());
+        if let Some(luggage) = luggage {
+            connection.unpack(luggage);
+        }
+        vacant.insert(Entry { connection: connection.clone(), watched: false, waits: false });
         self.advance(&connection, work, blocker);
     }
 
@@ -274,7 +283,8 @@ impl EventLoop<'_> {
     /// The attendant of a worker that cannot look after its connections while it serves.
     fn attendant(&mut self) -> Option<&mut Attendant> {
         if self.attendant.is_none() && self.pool.is_none() {
-            match Attendant::start(self.poller.clone(), self.handoff.clone(), self.wake.clone()) {
+            let (poller, handoff, wake) = (self.poller.clone(), self.handoff.clone(), self.wake.clone());
+            match Attendant::start(poller, handoff, wake, self.service.clone()) {
                 Ok(attendant) => self.attendant = Some(attendant),
                 Err(error) => {
                     tracing::error!(%error, "nobody looks after connections while a request is served");
