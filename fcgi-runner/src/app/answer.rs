@@ -4,15 +4,15 @@
 //! first piece. What HTTP forbids does not leave at all: a body for HEAD, 1xx, 204 and 304, bytes beyond Content-Length.
 //!
 //! The 200 of an authorizer is no page: it leaves only when the application has ended well, and has nothing but the `Variable-*`
-//! headers. Web servers are to ignore the others; Apache hands them to the visitor, with the page that is guarded.
+//! headers.
 //! Sources: PEP 3333 "The `start_response()` Callable", RFC 3875 §6, FastCGI 1.0 section 6.3.
 
 use std::sync::Arc;
 
-use fcgi_proto::Role;
+use smallvec::SmallVec;
 
-use super::{Blocker, FilePart, LinkGone, Request};
-use crate::cgi::head::{self, HeadError};
+use super::{AnswerHead, Blocker, FilePart, LinkGone, Request};
+use crate::cgi::head;
 use crate::cgi::page;
 
 /// A piece of a body.
@@ -22,7 +22,7 @@ pub type Part<'a> = &'a [u8];
 #[derive(Debug)]
 pub struct Answer {
     request: Arc<Request>,
-    head: Option<Head>,
+    head: Option<AnswerHead>,
     stage: Stage,
     /// Body bytes handed in so far.
     written: u64,
@@ -39,19 +39,6 @@ enum Stage {
     Sent,
     /// Nothing more will leave.
     Over,
-}
-
-#[derive(Debug)]
-struct Head {
-    /// The lines that leave, without the blank one at the end.
-    lines: Vec<u8>,
-    code: u16,
-    declared: Option<u64>,
-    body_allowed: bool,
-    /// The 200 of an authorizer.
-    allows: bool,
-    /// The web server is to send a file in place of the body, and the length is that of the file.
-    handed_over: bool,
 }
 
 /// Why a piece of an answer was not sent.
@@ -78,40 +65,14 @@ impl Answer {
         Self { request, head: None, stage: Stage::Held, written: 0, cut_short: false, gone: false }
     }
 
-    /// Takes status and headers; a second call replaces what was not sent yet.
-    ///
-    /// # Errors
-    /// When one of them is not allowed in an HTTP answer; nothing is changed then.
-    pub fn start<'h>(
-        &mut self,
-        status: &[u8],
-        headers: impl IntoIterator<Item = (&'h [u8], &'h [u8])>,
-    ) -> Result<(), HeadError> {
-        let status = head::parse_status(status)?;
-        let code = status.code;
-        let mut lines = Vec::with_capacity(USUAL_HEAD);
-        head::write_status(&mut lines, status);
-        let mut declared = None;
-        let mut handed_over = false;
-        let allows = self.request.role() == Role::AUTHORIZER && code == 200;
-        for (name, value) in headers {
-            if allows && !is_variable(name) {
-                head::check_header(name, value)?;
-                continue;
-            }
-            head::write_header(&mut lines, name, value)?;
-            if name.eq_ignore_ascii_case(b"content-length") {
-                let length = head::parse_content_length(value)?;
-                if let Some(first) = declared.replace(length).filter(|first| *first != length) {
-                    return Err(HeadError::ContentLengths(first, length));
-                }
-            }
-            handed_over |= HAND_OVER.iter().any(|known| name.eq_ignore_ascii_case(known));
-        }
-        let method: &[u8] = if self.request.is_head() { b"HEAD" } else { b"GET" };
-        let body_allowed = !allows && head::body_allowed(method, code);
-        self.head = Some(Head { lines, code, declared, body_allowed, allows, handed_over });
-        Ok(())
+    /// Takes status and headers; those of a second call replace what was not sent yet.
+    pub fn start(&mut self, head: AnswerHead) {
+        self.head = Some(head);
+    }
+
+    /// The request that is answered.
+    pub fn request(&self) -> &Request {
+        &self.request
     }
 
     /// Sends a piece of the body, with the head before it if that was not sent. Empty pieces send nothing.
@@ -162,13 +123,11 @@ impl Answer {
         let total: u64 = parts.iter().map(|part| part.len() as u64).sum();
         let sent = self.is_sent();
         let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
-        if whole && !sent && head.declared.is_none() && head.body_allowed {
-            head.lines.extend_from_slice(format!("Content-Length: {total}\r\n").as_bytes());
-            head.declared = Some(total);
+        if whole && !sent {
+            head.announce(total);
         }
         let written = self.written + total;
-        let may_be_short = !head.body_allowed || head.handed_over;
-        if let Some(declared) = head.declared.filter(|declared| !may_be_short && written < *declared) {
+        if let Some(declared) = head.declared.filter(|declared| written < *declared && !head.may_be_short()) {
             if sent {
                 self.send(parts, false, blocker)?;
             }
@@ -249,7 +208,7 @@ impl Answer {
         }
         let mut room = self.room();
         let head = self.head.as_mut().ok_or(AnswerError::NotStarted)?;
-        let mut pieces: Vec<Part<'_>> = Vec::with_capacity(parts.len() + 1);
+        let mut pieces: SmallVec<[Part<'_>; 4]> = SmallVec::new();
         if self.stage == Stage::Held {
             head::end_head(&mut head.lines);
             self.request.note_status(head.code);
@@ -277,21 +236,8 @@ impl Answer {
     }
 }
 
-/// Whether a header of an authorizer is for the web server, which makes a variable of it.
-fn is_variable(name: &[u8]) -> bool {
-    name.get(..VARIABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(VARIABLE))
-}
-
 /// Answers a request with a small page; for refusals and troubles of the server itself.
 pub fn answer_with_page(request: &Arc<Request>, code: u16, title: &str, text: &str, blocker: &dyn Blocker) {
     let page = page::error_page(code, title, text);
     Answer::new(request.clone()).fail(code, &page, blocker);
 }
-
-const VARIABLE: &[u8] = b"Variable-";
-
-/// Headers that make a web server send a file of its own (nginx, lighttpd, Apache, Cherokee).
-const HAND_OVER: [&[u8]; 4] = [b"x-accel-redirect", b"x-sendfile", b"x-sendfile2", b"x-lighttpd-send-file"];
-
-/// Room for the head of most answers, in bytes.
-const USUAL_HEAD: usize = 512;

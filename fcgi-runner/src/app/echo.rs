@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use fcgi_proto::Role;
 
-use super::{Answer, Application, Blocker, BodyReader, Host, LoadError, PlainBlocker, Request, role_name};
+use super::{
+    Answer, AnswerHead, Application, Blocker, BodyReader, Host, LoadError, PlainBlocker, Request, role_name,
+};
 use crate::os::fork::ForkHooks;
 
 /// The echo application.
@@ -42,8 +44,10 @@ fn reply(answer: &mut Answer, request: &Arc<Request>, path: &str) -> Result<(), 
     let data = drain(BodyReader::of_data(request.clone()))?;
     let role = role_name(request.role());
     let variable = (request.role() == Role::AUTHORIZER).then_some((&b"Variable-ROLE"[..], role.as_bytes()));
-    let headers = [(&b"Content-Type"[..], &b"text/plain"[..])];
-    answer.start(b"200 OK", headers.into_iter().chain(variable))?;
+    let mut head = AnswerHead::new(request, b"200 OK")?;
+    head.add(b"Content-Type", b"text/plain")?;
+    variable.map_or(Ok(()), |(name, value)| head.add(name, value))?;
+    answer.start(head);
     if path == "/stream" {
         for number in 0..8 {
             answer.write(format!("{number}\n").as_bytes(), &PlainBlocker)?;

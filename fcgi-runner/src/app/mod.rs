@@ -5,6 +5,7 @@
 //! knows Python, and nothing here knows `epoll`.
 
 mod answer;
+mod answer_head;
 mod body;
 pub mod echo;
 mod reader;
@@ -12,6 +13,7 @@ mod request;
 mod roles;
 
 pub use answer::{Answer, AnswerError, Part, answer_with_page};
+pub use answer_head::AnswerHead;
 pub use body::{Body, Taken};
 pub use reader::BodyReader;
 pub use request::{AbortHook, DATA_LENGTH, FilePart, Finished, Link, LinkGone, Request, RequestParts};

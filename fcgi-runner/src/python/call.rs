@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyConnectionResetError, PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
+use smallvec::SmallVec;
 
 use super::blocker::PyBlocker;
 use super::child::leave_if_forked;
@@ -53,6 +54,9 @@ impl Application for PythonApplication {
         });
     }
 }
+
+/// The pieces of an answer that is there as a whole, which are few nearly always.
+type Parts<'py> = SmallVec<[Bound<'py, PyBytes>; 4]>;
 
 /// The objects of one request.
 struct Call<'py> {
@@ -148,7 +152,7 @@ impl<'py> Call<'py> {
     fn finish(&self, parts: &[Bound<'py, PyBytes>], whole: bool) -> PyResult<()> {
         // Nothing can be said on STDERR once the request is over.
         self.errors.get().finish(&PyBlocker::new(self.py));
-        let parts: Vec<&[u8]> = parts.iter().map(PyBytesMethods::as_bytes).collect();
+        let parts: SmallVec<[&[u8]; 4]> = parts.iter().map(PyBytesMethods::as_bytes).collect();
         let mut answer = self.response.get().answer()?;
         answer.finish(&parts, whole, &PyBlocker::new(self.py)).map_err(to_python)
     }
@@ -184,15 +188,13 @@ impl<'py> Call<'py> {
 }
 
 /// The parts of an answer that is there as a whole: a list or a tuple of bytes, or a single bytes object.
-fn whole<'py>(iterable: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyBytes>>>> {
-    let collect = |items: &mut dyn Iterator<Item = Bound<'py, PyAny>>| {
-        items.map(|item| body_bytes(&item).cloned()).collect::<PyResult<Vec<_>>>().map(Some)
-    };
+fn whole<'py>(iterable: &Bound<'py, PyAny>) -> PyResult<Option<Parts<'py>>> {
+    let part = |item: Bound<'py, PyAny>| body_bytes(&item).cloned();
     if let Ok(list) = iterable.cast_exact::<PyList>() {
-        return collect(&mut list.iter());
+        return list.iter().map(part).collect::<PyResult<_>>().map(Some);
     }
     if let Ok(tuple) = iterable.cast_exact::<PyTuple>() {
-        return collect(&mut tuple.iter());
+        return tuple.iter().map(part).collect::<PyResult<_>>().map(Some);
     }
     if iterable.cast_exact::<PyBytes>().is_ok() {
         return Err(pyo3::exceptions::PyTypeError::new_err(

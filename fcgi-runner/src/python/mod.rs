@@ -11,7 +11,9 @@ mod input;
 mod interpreter;
 mod interrupt;
 mod loader;
+mod names;
 mod output;
+mod recurring;
 mod start_response;
 mod strings;
 

@@ -9,7 +9,8 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::blocker::PyBlocker;
 use super::strings::to_latin1;
-use crate::app::{Answer, AnswerError, Request};
+use crate::app::{Answer, AnswerError, AnswerHead, Request};
+use crate::cgi::head::HeadError;
 
 /// The callable that an application announces its answer with; it holds the answer.
 #[pyclass(frozen, module = "fcgi_runner", name = "StartResponse")]
@@ -60,14 +61,8 @@ impl StartResponse {
             }
             _ => {}
         }
-        let status = native(status, "the status")?;
-        let headers = header_list(headers)?;
-        let pairs = headers.iter().map(|(name, value)| {
-            Ok((native(name, "the name of a header")?, native(value, "the value of a header")?))
-        });
-        let pairs = pairs.collect::<PyResult<Vec<_>>>()?;
-        let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
-        answer.start(&status, pairs).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let head = head(answer.request(), status, headers)?;
+        answer.start(head);
         drop(answer);
         Ok(Py::new(py, Write { response: slf.clone().unbind() })?.into_any())
     }
@@ -118,20 +113,23 @@ fn reraised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
     Ok(PyErr::from_value(value))
 }
 
-/// The names and values of a header list, held so that their bytes can be borrowed.
-fn header_list<'py>(headers: &Bound<'py, PyAny>) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+/// Puts status and headers together.
+fn head(request: &Request, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<AnswerHead> {
+    let refused = |error: HeadError| PyValueError::new_err(error.to_string());
+    let mut head = AnswerHead::new(request, &native(status, "the status")?).map_err(refused)?;
     let list = headers
         .cast::<PyList>()
         .map_err(|_| PyTypeError::new_err("the headers must be a list of (name, value) tuples"))?;
-    let mut pairs = Vec::with_capacity(list.len());
     for item in list.iter() {
         let pair = item.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
         let Some(pair) = pair else {
             return Err(PyTypeError::new_err("each header must be a tuple of a name and a value"));
         };
-        pairs.push((pair.get_item(0)?, pair.get_item(1)?));
+        let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
+        head.add(&native(&name, "the name of a header")?, &native(&value, "the value of a header")?)
+            .map_err(refused)?;
     }
-    Ok(pairs)
+    Ok(head)
 }
 
 /// A native string as bytes.

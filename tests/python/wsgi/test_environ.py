@@ -1,6 +1,7 @@
 """The environ: PEP 3333 "environ Variables", "URL Reconstruction", "Unicode Issues"; RFC 3875 section 4.1."""
 
 import json
+import random
 
 import pytest
 
@@ -54,6 +55,29 @@ def test_names_and_values_are_those_of_the_request_whatever_came_before(server):
             assert {name: value for name, value in environ.items() if name.startswith("HTTP_X_")} == dict(pairs)
             assert {name: environ[name] for name in said} == said
             assert not any(value is None for value in environ.values())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_habits_of_web_servers_change_nothing(server, seed):
+    """Runs of requests that are alike, then others: what was learnt of the first must not be seen in the second."""
+    chance = random.Random(seed)
+    own = ["SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "REQUEST_METHOD", "QUERY_STRING", "REMOTE_ADDR", "DOCUMENT_ROOT"]
+    sent = ["HTTP_HOST", "HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_ACCEPT", "HTTP_PROXY", "HTTP_X_A", "HTTP_X_B", "wsgi.x"]
+    nothing = dict.fromkeys(name for name, _ in client.usual_params("/dump"))
+    with server.connect() as connection:
+        for _ in range(14):
+            names = own[: chance.randrange(4, 8)] + chance.sample(sent, chance.randrange(9))
+            if chance.random() < 0.3:
+                names.insert(chance.randrange(len(names)), chance.choice(names))
+            for turn in range(chance.choice([1, 2, 20, 40])):
+                cut = len(names) if chance.random() < 0.9 else chance.randrange(4, len(names) + 1)
+                values = ["GET" if name == "REQUEST_METHOD" else f"{name}-{chance.randrange(3)}" for name in names]
+                pairs = [("PATH_INFO", "/dump"), *zip(names, values, strict=True)][: cut + 1]
+                connection.ask("/dump", nothing, pairs=pairs)
+                environ = environ_of(connection.answer())
+                found = {name: value for name, value in environ.items() if not name.startswith(("wsgi.", "fcgi."))}
+                wanted = {name: value for name, value in pairs if name not in ("HTTP_PROXY", "wsgi.x")}
+                assert found == {"SCRIPT_NAME": "", "QUERY_STRING": "", **wanted}, turn
 
 
 def test_required_keys_are_there_when_nothing_was_sent(server):

@@ -64,6 +64,21 @@ pub(crate) struct Active {
     stderr_used: bool,
 }
 
+/// A thread's turn to write for a request.
+pub(super) struct Turn {
+    /// What has to leave before.
+    pub(super) outbox: Vec<Bytes>,
+    pub(super) ended: Option<Ended>,
+    pub(super) given_up: bool,
+}
+
+/// What is left to do for a request that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) disposition: Disposition,
+    pub(super) stderr_used: bool,
+}
+
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Stage {
@@ -188,8 +203,22 @@ impl Input {
         }
     }
 
-    /// Takes a request off the list, once it has ended; gives what becomes of the connection, and whether STDERR was used.
-    pub(super) fn retire(&mut self, key: RequestKey) -> Result<(Disposition, bool), LinkGone> {
+    /// Gives a thread its turn to write for a request, which is ended where this is its `last` piece. Who has given a request
+    /// up waits for its end, which the rest of a long answer would only delay.
+    ///
+    /// # Errors
+    /// When nothing can be sent; the request is ended then, if it was not before.
+    pub(super) fn begin_write(&mut self, key: RequestKey, last: bool) -> Result<Turn, Option<Ended>> {
+        let given_up = match self.requests.iter().find(|active| active.request.key() == key) {
+            Some(active) if !self.dead => active.given_up,
+            _ => return Err(self.retire(key).ok()),
+        };
+        let ended = if last || given_up { Some(self.retire(key).map_err(|LinkGone| None)?) } else { None };
+        Ok(Turn { outbox: self.take_outbox(), ended, given_up })
+    }
+
+    /// Takes a request off the list, once it has ended.
+    pub(super) fn retire(&mut self, key: RequestKey) -> Result<Ended, LinkGone> {
         let at = self.requests.iter().position(|active| active.request.key() == key).ok_or(LinkGone)?;
         let active = self.requests.swap_remove(at);
         active.request.mark_ended();
@@ -198,7 +227,7 @@ impl Input {
         self.last_progress = Instant::now();
         let disposition = self.protocol.retire(key).map_err(|_| LinkGone)?;
         self.note_times();
-        Ok((disposition, active.stderr_used))
+        Ok(Ended { disposition, stderr_used: active.stderr_used })
     }
 
     pub(super) fn phase(&self) -> Phase {

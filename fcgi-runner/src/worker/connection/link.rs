@@ -9,21 +9,22 @@ use std::time::Instant;
 use fcgi_proto::encode::{self, StreamChunk};
 use fcgi_proto::server::Disposition;
 use fcgi_proto::{EndRequest, RecordType, RequestKey};
+use smallvec::SmallVec;
 
 use super::super::settings::Feeding;
 use super::Connection;
+use super::input::{Ended, Turn};
 use crate::app::{Blocker, Body, FilePart, Link, LinkGone, Request};
 use crate::os::socket::{self, Shutdown};
 
 impl Connection {
     /// Puts a disposition into practice, after the last byte of a request has left.
     fn settle(&self, disposition: Disposition) {
-        let over = self.input().is_over();
-        if disposition == (Disposition::Drain { close: true }) && !over {
+        if disposition == (Disposition::Drain { close: true }) && !self.input().is_over() {
             self.input().lingers = Some((Instant::now(), 0));
             socket::shut(&self.fd, Shutdown::Write);
         } else if let Feeding::Loop(handle) = &self.settings.feeding
-            && (over || disposition.closes())
+            && (disposition.closes() || self.input().is_over())
         {
             handle.finish(self.token);
             return;
@@ -123,28 +124,28 @@ impl Link for Connection {
         blocker: &dyn Blocker,
     ) -> Result<(), LinkGone> {
         let writing = self.output(blocker);
-        if !self.can_write(key) {
-            // In a statement of its own: the lock must be free again.
-            let retired = self.input().retire(key);
-            if let Ok((disposition, _)) = retired {
-                self.settle(disposition);
+        // In a statement of its own: the lock must be free again.
+        let turn = self.input().begin_write(key, last);
+        let Turn { outbox, ended, given_up } = match turn {
+            Ok(turn) => turn,
+            Err(ended) => {
+                if let Some(ended) = ended {
+                    self.settle(ended.disposition);
+                }
+                return Err(LinkGone);
             }
-            return Err(LinkGone);
-        }
-        self.write_outbox(blocker)?;
-        // Who has given a request up waits for its end, which the rest of a long answer would only delay.
-        let given_up = self.input().is_given_up(key);
-        let ended = if last || given_up { Some(self.input().retire(key)?) } else { None };
+        };
         let total = parts.iter().map(|part| part.len()).sum();
-        let records: Vec<_> = encode::stream_records(RecordType::STDOUT, key.id(), total).collect();
-        let mut slices = gather(&records, parts);
-        let closing = ended.map(|(_, stderr_used)| closing_records(key, stderr_used));
+        let records: SmallVec<[_; 1]> = encode::stream_records(RecordType::STDOUT, key.id(), total).collect();
+        let closing = ended.map(|ended| closing_records(key, ended.stderr_used));
+        let mut slices: Slices<'_> = outbox.iter().map(|piece| IoSlice::new(piece)).collect();
+        gather(&mut slices, &records, parts);
         slices.extend(closing.iter().map(|(bytes, length)| IoSlice::new(&bytes[..*length])));
         let result = self.write_all(&mut slices, false, blocker);
         drop(writing);
         self.flush_outbox();
-        if let Some((disposition, _)) = ended {
-            self.settle(disposition);
+        if let Some(ended) = ended {
+            self.settle(ended.disposition);
         }
         if given_up && !last { Err(LinkGone) } else { result }
     }
@@ -160,12 +161,14 @@ impl Link for Connection {
         }
         self.input().note_stderr(key);
         let records: Vec<_> = encode::stream_records(RecordType::STDERR, key.id(), text.len()).collect();
-        let _ = self.write_all(&mut gather(&records, &[text]), false, blocker);
+        let (parts, mut slices) = ([text], Slices::new());
+        gather(&mut slices, &records, &parts);
+        let _ = self.write_all(&mut slices, false, blocker);
     }
 
     fn cut(&self, key: RequestKey, blocker: &dyn Blocker) {
         let _writing = self.output(blocker);
-        let Ok((disposition, _)) = self.input().retire(key) else { return };
+        let Ok(Ended { disposition, .. }) = self.input().retire(key) else { return };
         let alone = self.input().requests.is_empty();
         if alone {
             self.gone();
@@ -235,9 +238,11 @@ impl Connection {
     }
 }
 
+/// The buffers of a gathered write; the answer to a small request has four or five.
+type Slices<'a> = SmallVec<[IoSlice<'a>; 8]>;
+
 /// Lays records out for one gathered write: each header, its share of the parts, its padding.
-fn gather<'a>(records: &'a [StreamChunk], parts: &'a [&'a [u8]]) -> Vec<IoSlice<'a>> {
-    let mut slices = Vec::with_capacity(records.len() * 3 + parts.len() + 1);
+fn gather<'a>(slices: &mut Slices<'a>, records: &'a [StreamChunk], parts: &'a [&'a [u8]]) {
     let mut rest = parts.iter();
     let mut part: &[u8] = &[];
     for record in records {
@@ -258,7 +263,6 @@ fn gather<'a>(records: &'a [StreamChunk], parts: &'a [&'a [u8]]) -> Vec<IoSlice<
             slices.push(IoSlice::new(&encode::PADDING[..record.padding]));
         }
     }
-    slices
 }
 
 /// The records that close the streams and end the request, and how many bytes of the array they take.
@@ -286,7 +290,8 @@ mod tests {
         let parts: [&[u8]; 3] = [&left, &[], &right];
         let id = fcgi_proto::RequestId::new(1).unwrap();
         let records: Vec<_> = encode::stream_records(RecordType::STDOUT, id, 66_000).collect();
-        let slices = gather(&records, &parts);
+        let mut slices = Slices::new();
+        gather(&mut slices, &records, &parts);
         let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         assert_eq!(&bytes[..8], [1, 6, 0, 1, 0xff, 0xf8, 0, 0]);
         assert!(bytes[8..65_008].iter().all(|byte| *byte == 1));
@@ -297,6 +302,8 @@ mod tests {
 
     #[test]
     fn gathers_nothing_from_nothing() {
-        assert!(gather(&[], &[b""]).is_empty());
+        let mut slices = Slices::new();
+        gather(&mut slices, &[], &[b""]);
+        assert!(slices.is_empty());
     }
 }
