@@ -115,11 +115,25 @@ impl Thread {
 
 /// Makes `from fcgi_runner import ClientDisconnected` work where the package is not installed beside the binary.
 pub(super) fn provide_exceptions(py: Python<'_>) -> PyResult<()> {
-    let missing = py.import("importlib.util")?.call_method1("find_spec", ("fcgi_runner",))?.is_none();
-    if missing {
+    if !is_installed(py)? {
         PyModule::from_code(py, EXCEPTIONS, c"fcgi_runner.py", c"fcgi_runner")?;
     }
     Ok(())
+}
+
+/// Whether `import fcgi_runner` finds something, asked as `importlib.util.find_spec` does it: importing that costs every worker
+/// modules that many applications never use.
+fn is_installed(py: Python<'_>) -> PyResult<bool> {
+    let sys = py.import("sys")?;
+    if sys.getattr("modules")?.contains("fcgi_runner")? {
+        return Ok(true);
+    }
+    for finder in sys.getattr("meta_path")?.try_iter()? {
+        if !finder?.call_method1("find_spec", ("fcgi_runner", py.None()))?.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 const EXCEPTIONS: &CStr = cr#"
