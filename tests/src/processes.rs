@@ -39,6 +39,11 @@ pub fn children(parent: i32) -> Vec<i32> {
     found
 }
 
+/// Whether a process is one of which workers are forked.
+pub fn is_nursery(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "fcgi-nursery")
+}
+
 /// The living processes that were started with this `NAME=value` in their environment, whatever became of their parents
 /// and sessions.
 pub fn marked(mark: &str) -> Vec<i32> {

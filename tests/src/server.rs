@@ -52,7 +52,14 @@ impl<'s> Server<'s> {
 
     /// The workers, by pid.
     pub fn workers(&self) -> Vec<i32> {
-        processes::children(self.pid())
+        let mut children = processes::children(self.pid());
+        children.retain(|pid| !processes::is_nursery(*pid));
+        children
+    }
+
+    /// The process of which workers are forked, while there is one.
+    pub fn nursery(&self) -> Option<i32> {
+        processes::children(self.pid()).into_iter().find(|pid| processes::is_nursery(*pid))
     }
 
     /// Waits until there are so many workers; gives them.

@@ -67,10 +67,22 @@ pub trait Host: ForkHooks + Send + Sync {
     /// The text for the operator, with the traceback.
     fn load(&self) -> Result<Arc<dyn Application>, LoadError>;
 
-    /// Imports the application before the first fork, for all workers.
+    /// Whether [`Host::warm_up`] has something to do.
+    fn is_cold(&self) -> bool {
+        false
+    }
+
+    /// Starts what the application needs, and not the application, in a process of which workers are forked; `false` when
+    /// that has come to nothing which they could share.
+    fn warm_up(&self) -> bool {
+        false
+    }
+
+    /// Imports the application before the fork, for all workers.
     ///
     /// # Errors
-    /// As for [`Host::load`], and when it has started threads, which would not live in the workers.
+    /// As for [`Host::load`], and when it has started threads, which would not live in the workers. [`Host::load`] gives the
+    /// same error again.
     fn preload(&self) -> Result<(), LoadError> {
         Ok(())
     }
@@ -103,11 +115,6 @@ pub trait Host: ForkHooks + Send + Sync {
 
     /// Tells the application how many processes and threads it is served by.
     fn set_process_model(&self, _model: ProcessModel) {}
-
-    /// Whether a new worker would serve the same code as the old ones: it was imported before the fork.
-    fn is_preloaded(&self) -> bool {
-        false
-    }
 
     /// Whether the application belongs to the program that called us, so that only that program can load it anew.
     fn is_given(&self) -> bool {

@@ -8,7 +8,7 @@
 use std::io;
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
 /// A process of ours.
@@ -56,6 +56,60 @@ pub fn fork(hooks: &dyn ForkHooks) -> io::Result<Side> {
     }
 }
 
+/// Forks a process that is not a child of this one, but of its nearest ancestor that has adopted orphans (see
+/// [`adopt_orphans`]); `true` in the new process. Who waits for news of it hears of its name through `born` before its new
+/// parent can hear of its end.
+///
+/// # Errors
+/// As for [`fork`].
+pub fn fork_away(hooks: &dyn ForkHooks, born: impl FnOnce(ProcessId)) -> io::Result<bool> {
+    hooks.before_fork();
+    // SAFETY: as in `fork`; between the two forks nothing is done.
+    match unsafe { nix::unistd::fork() } {
+        // SAFETY: as above.
+        Ok(ForkResult::Child) => match unsafe { nix::unistd::fork() } {
+            Ok(ForkResult::Child) => {
+                hooks.after_fork_child();
+                Ok(true)
+            }
+            Ok(ForkResult::Parent { child }) => {
+                born(ProcessId(child.as_raw()));
+                exit_now(0)
+            }
+            Err(_) => exit_now(1),
+        },
+        Ok(ForkResult::Parent { child }) => {
+            hooks.after_fork_parent();
+            match wait_for(child) {
+                Some(WaitStatus::Exited(_, 0)) => Ok(false),
+                _ => Err(io::Error::other("it could not be forked")),
+            }
+        }
+        Err(error) => {
+            hooks.after_fork_parent();
+            Err(error.into())
+        }
+    }
+}
+
+fn wait_for(child: Pid) -> Option<WaitStatus> {
+    loop {
+        match waitpid(child, None) {
+            Ok(status) => return Some(status),
+            Err(nix::Error::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Makes this process the parent of processes below it that lose theirs, or stops it being so.
+///
+/// # Errors
+/// When the kernel is older than Linux 3.4.
+pub fn adopt_orphans(adopt: bool) -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(adopt)?)
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum End {
@@ -92,9 +146,12 @@ pub fn reap() -> Option<(ProcessId, End)> {
     }
 }
 
-/// Kills a process at once; one that is dead already needs nothing.
+/// Kills a child at once; one that is dead already needs nothing, and nobody else is touched.
 pub fn kill_now(process: ProcessId) {
-    let _ = kill(Pid::from_raw(process.0), Signal::SIGKILL);
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    if process.0 > 0 && waitid(Id::Pid(Pid::from_raw(process.0)), flags).is_ok() {
+        let _ = kill(Pid::from_raw(process.0), Signal::SIGKILL);
+    }
 }
 
 /// This process.

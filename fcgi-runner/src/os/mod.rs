@@ -11,6 +11,7 @@ pub mod fork;
 pub mod handoff;
 pub mod limits;
 pub mod listener;
+pub mod nursery;
 pub mod pidfile;
 pub mod poller;
 pub mod process;

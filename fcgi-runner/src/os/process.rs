@@ -1,8 +1,34 @@
-//! Settings of the whole process.
+//! Settings of the whole process, and what it consists of.
 
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+
+use nix::sys::prctl;
 use nix::sys::stat::{Mode, umask};
 
 /// Sets the permission bits that new files do not get.
 pub fn set_umask(mask: u32) {
     umask(Mode::from_bits_truncate(mask));
+}
+
+/// How many threads this process has; 0 where the system does not tell.
+pub fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
+/// The descriptors that are open, by their numbers; empty where the system does not tell.
+pub fn descriptors() -> BTreeSet<String> {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return BTreeSet::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+}
+
+/// The name under which tools show this process; at most 15 bytes of a new one are kept.
+pub fn name() -> CString {
+    prctl::get_name().unwrap_or_default()
+}
+
+/// Gives this process another name.
+pub fn rename(name: &CStr) {
+    // The kernel refuses nothing but bad addresses.
+    let _ = prctl::set_name(name);
 }

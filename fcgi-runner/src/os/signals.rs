@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 pub use nix::sys::signal::Signal;
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// The signals that mean something to the master.
@@ -153,6 +153,43 @@ pub fn install_worker_handlers(alone: bool) -> io::Result<WorkerSignals> {
     Ok(WorkerSignals { finish, quit, registered })
 }
 
+/// Signals that pass without effect until [`PassedSignals::heed`].
+#[derive(Debug)]
+#[must_use]
+pub struct PassedSignals(Vec<Signal>);
+
+/// Lets the signals pass without effect that a terminal or an administrator sends to all processes of a server, where they would
+/// end this one. Programs that are started meanwhile do not inherit that.
+///
+/// # Errors
+/// None that a program could cause.
+pub fn pass_group_signals() -> io::Result<PassedSignals> {
+    let mut passed = Vec::new();
+    for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
+        // SAFETY: the handler does nothing.
+        let before = unsafe { nix::sys::signal::signal(signal, SigHandler::Handler(pass)) }?;
+        if matches!(before, SigHandler::SigDfl) {
+            passed.push(signal);
+        } else {
+            // SAFETY: what was installed is installed again.
+            unsafe { nix::sys::signal::signal(signal, before) }?;
+        }
+    }
+    Ok(PassedSignals(passed))
+}
+
+impl PassedSignals {
+    /// Gives the signals their effect back.
+    ///
+    /// # Errors
+    /// None that a program could cause.
+    pub fn heed(self) -> io::Result<()> {
+        self.0.into_iter().try_for_each(forget_handler)
+    }
+}
+
+extern "C" fn pass(_signal: libc::c_int) {}
+
 /// Whether `SIGHUP` has come to a worker of this process since this was last asked.
 pub fn hung_up() -> bool {
     HUNG_UP.swap(false, Ordering::AcqRel)
@@ -163,7 +200,7 @@ static HUNG_UP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 /// Takes away the handler that an interpreter around us has installed: signal-hook would call it after its own.
 fn forget_handler(signal: Signal) -> io::Result<()> {
     // SAFETY: the default action needs nothing of this process.
-    unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
+    unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) }?;
     Ok(())
 }
 

@@ -23,6 +23,7 @@ use crate::app::{
     Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, Request, role_name,
 };
 use crate::os::fork::ForkHooks;
+use crate::os::process;
 
 /// What the interpreter is started with, and what it is to import.
 #[derive(Clone, Debug)]
@@ -42,8 +43,8 @@ pub struct PythonHost {
     model: Mutex<ProcessModel>,
     /// The callables that the program which called us has brought.
     given: ByRole<Py<PyAny>>,
-    /// All of them, where they were imported before the fork.
-    preloaded: Mutex<Option<ByRole<Py<PyAny>>>>,
+    /// All of them, where they were imported before the fork, or why they could not be.
+    preloaded: Mutex<Option<Result<ByRole<Py<PyAny>>, LoadError>>>,
     /// The interpreter was there before us.
     guest: bool,
 }
@@ -74,7 +75,8 @@ impl PythonHost {
 
     fn import(&self, py: Python<'_>) -> Result<ByRole<Py<PyAny>>, LoadError> {
         if let Some(preloaded) = &*self.preloaded() {
-            return Ok(preloaded.map(|callable| callable.clone_ref(py)));
+            let callables = preloaded.as_ref().map_err(Clone::clone)?;
+            return Ok(callables.map(|callable| callable.clone_ref(py)));
         }
         SearchPath(self.options.search_path.clone()).apply(py).map_err(|error| internal(py, &error))?;
         interrupt::provide_exceptions(py).map_err(|error| internal(py, &error))?;
@@ -84,7 +86,19 @@ impl PythonHost {
         })
     }
 
-    fn preloaded(&self) -> MutexGuard<'_, Option<ByRole<Py<PyAny>>>> {
+    fn import_for_workers(&self) -> Result<ByRole<Py<PyAny>>, LoadError> {
+        self.start()?;
+        Python::attach(|py| {
+            // What waits in a buffer at the fork would be written by every worker once more.
+            output::make_logs(py).map_err(|error| internal(py, &error))?;
+            let callables = self.import(py)?;
+            check_threads(py)?;
+            prepare_for_fork(py).map_err(|error| internal(py, &error))?;
+            Ok(callables)
+        })
+    }
+
+    fn preloaded(&self) -> MutexGuard<'_, Option<Result<ByRole<Py<PyAny>>, LoadError>>> {
         self.preloaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -106,17 +120,28 @@ impl Host for PythonHost {
         })
     }
 
+    fn is_cold(&self) -> bool {
+        !interpreter::is_started()
+    }
+
+    fn warm_up(&self) -> bool {
+        // Files for the start of every interpreter (`.pth`, `sitecustomize`) may open and start what forked processes must not
+        // share, or what does not live in them.
+        let before = process::descriptors();
+        let ready = self.start().is_ok()
+            && Python::attach(|py| output::make_logs(py).and_then(|()| prepare_for_fork(py))).is_ok();
+        let fit = ready && process::threads() == 1 && process::descriptors() == before;
+        if !fit {
+            tracing::debug!("every worker starts an interpreter of its own");
+        }
+        fit
+    }
+
     fn preload(&self) -> Result<(), LoadError> {
-        self.start()?;
-        let callables = Python::attach(|py| -> Result<_, LoadError> {
-            // What waits in a buffer at the fork would be written by every worker once more.
-            output::make_logs(py).map_err(|error| internal(py, &error))?;
-            let callables = self.import(py)?;
-            prepare_for_fork(py)?;
-            Ok(callables)
-        })?;
-        *self.preloaded() = Some(callables);
-        Ok(())
+        let imported = self.import_for_workers();
+        let result = imported.as_ref().map(drop).map_err(Clone::clone);
+        *self.preloaded() = Some(imported);
+        result
     }
 
     fn substitute(&self) -> Option<Arc<dyn Application>> {
@@ -158,7 +183,11 @@ impl Host for PythonHost {
             Python::attach(|py| -> PyResult<()> {
                 let arguments = pyo3::types::PyDict::new(py);
                 arguments.set_item("warn_on_full_buffer", false)?;
-                py.import("signal")?.call_method("set_wakeup_fd", (ringer.as_raw_fd(),), Some(&arguments))?;
+                py.import("_signal")?.call_method(
+                    "set_wakeup_fd",
+                    (ringer.as_raw_fd(),),
+                    Some(&arguments),
+                )?;
                 Ok(())
             })?;
             // The interpreter rings it from its signal handlers, as long as the process lives.
@@ -181,10 +210,6 @@ impl Host for PythonHost {
 
     fn set_process_model(&self, model: ProcessModel) {
         *self.model.lock().unwrap_or_else(PoisonError::into_inner) = model;
-    }
-
-    fn is_preloaded(&self) -> bool {
-        self.preloaded().is_some()
     }
 
     fn is_guest(&self) -> bool {
@@ -251,16 +276,16 @@ def wait(seconds):
 const THREADS_TIMEOUT: u32 = 30;
 
 /// Collects garbage and hides the rest from the collector, so that workers do not copy pages by counting in them.
-fn prepare_for_fork(py: Python<'_>) -> Result<(), LoadError> {
-    let prepare = || -> PyResult<usize> {
-        let threads = py.import("threading")?.call_method0("active_count")?.extract()?;
-        let gc = py.import("gc")?;
-        gc.call_method0("collect")?;
-        gc.call_method0("freeze")?;
-        Ok(threads)
-    };
-    let threads = prepare().map_err(|error| internal(py, &error))?;
-    if threads > 1 {
+fn prepare_for_fork(py: Python<'_>) -> PyResult<()> {
+    let gc = py.import("gc")?;
+    gc.call_method0("collect")?;
+    gc.call_method0("freeze")?;
+    Ok(())
+}
+
+fn check_threads(py: Python<'_>) -> Result<(), LoadError> {
+    let count = || -> PyResult<usize> { py.import("threading")?.call_method0("active_count")?.extract() };
+    if count().map_err(|error| internal(py, &error))? > 1 {
         return Err(LoadError {
             message: "the application starts threads when it is imported, they would not live in the workers"
                 .to_owned(),

@@ -4,13 +4,18 @@
 //! forked, and an application must not fail because its log has no room. Streams that somebody has put in the place of the
 //! interpreter's own are left alone.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use pyo3::prelude::*;
 
 /// Makes `sys.stdout` and `sys.stderr` fit for a log; a second call changes nothing.
 pub(super) fn make_logs(py: Python<'_>) -> PyResult<()> {
-    let helper = PyModule::from_code(py, LOG_STREAMS, c"fcgi_runner/output.py", c"fcgi_runner_output")?;
+    let is_there = py.import("sys")?.getattr("modules")?.contains(NAME)?;
+    let helper = if is_there {
+        py.import(NAME)?
+    } else {
+        PyModule::from_code(py, LOG_STREAMS, c"fcgi_runner/output.py", &CString::new(NAME)?)?
+    };
     helper.call_method0("make_logs").map(drop)
 }
 
@@ -65,3 +70,6 @@ def make_logs():
         elif name == "stdout" and hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True)
 "#;
+
+/// Under which name it stands among the interpreter's modules once it has run.
+const NAME: &str = "fcgi_runner_output";

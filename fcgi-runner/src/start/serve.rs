@@ -23,7 +23,7 @@ use crate::os::scoreboard::Scoreboard;
 use crate::os::signals::{self, Blocked};
 use crate::os::stdio::{self, LogFiles};
 use crate::supervisor::policy::Rules;
-use crate::supervisor::{self, Failure, Job, Outcome};
+use crate::supervisor::{self, Failure, Job, Nursing, Outcome};
 use crate::telemetry::access::AccessLog;
 
 /// A server with its listeners.
@@ -87,7 +87,7 @@ impl<'s> Server<'s> {
             multiprocess: self.address.is_served_alone() || !self.is_one_process(),
             run_once: self.address == Address::Cgi,
         });
-        if self.config.preload {
+        if self.config.preload && alone {
             self.host.preload()?;
         }
         let slots = NonZeroUsize::new(if alone { 1 } else { self.config.max_children * 2 + 16 });
@@ -213,6 +213,12 @@ impl<'s> Server<'s> {
             disown();
             plan.live(line, slot)
         };
+        let prepare = self.nursery_prepares().map(|prepares| {
+            move || {
+                disown();
+                prepares()
+            }
+        });
         supervisor::run(Job {
             signals: blocked,
             rules: self.rules(),
@@ -220,6 +226,7 @@ impl<'s> Server<'s> {
             board: plan.board.clone(),
             threads: plan.threads.map_or(1, |rules| rules.max_threads),
             work: &work,
+            nursing: prepare.as_ref().map(|prepare| Nursing { prepare, stays: self.config.preload }),
             front,
             verdict: &mut |result: Result<(), Failure>| {
                 if result.is_ok() {
@@ -234,6 +241,19 @@ impl<'s> Server<'s> {
                 }
             },
             usr1_finishes: self.address == Address::WebServer,
+        })
+    }
+
+    /// What is done once for many workers; it is of no use where there is only one.
+    fn nursery_prepares(&self) -> Option<impl Fn() -> bool> {
+        let preloads = self.config.preload && !self.host.is_given();
+        let warms = !self.is_one_process() && self.host.is_cold();
+        (preloads || warms).then_some(move || {
+            if preloads {
+                // If it has failed, the first worker tells.
+                let _ = self.host.preload();
+            }
+            preloads || self.host.warm_up()
         })
     }
 

@@ -4,9 +4,9 @@ use std::io;
 use std::time::Instant;
 
 use super::policy::{Event, WorkerId};
-use super::{Child, Failure, Master};
+use super::{Child, Failure, Master, Outcome};
 use crate::os::channel::{self, Line};
-use crate::os::fork::{self, ProcessId, Side};
+use crate::os::fork::{self, End, ProcessId, Side};
 use crate::os::poller::{Poller, Token};
 
 impl Master<'_> {
@@ -14,14 +14,24 @@ impl Master<'_> {
         let used: Vec<usize> = self.workers.values().map(|child| child.slot).collect();
         let slot = (0..self.job.board.slots()).find(|slot| !used.contains(slot)).unwrap_or(0);
         self.job.board.open_slot(slot, self.job.threads);
-        let work = self.job.work;
-        match self.fork_child(|line| work(line, slot)) {
+        let started = match self.order_worker(id, slot) {
+            Ok(Some(line)) => Ok((None, line)),
+            Ok(None) => {
+                let work = self.job.work;
+                self.fork_child_with_line(|line| work(line, slot))
+                    .map(|(process, line)| (Some(process), line))
+            }
+            Err(error) => Err(error),
+        };
+        match started {
             Ok((process, line)) => {
-                tracing::debug!(pid = process.0, "worker started");
+                if let Some(process) = process {
+                    tracing::debug!(pid = process.0, "worker started");
+                }
                 if let Err(error) = self.poller.watch(&line, id.0 as Token) {
                     tracing::error!(%error, "a worker cannot be heard");
                 }
-                self.workers.insert(id, Child { process, line, slot, retired: false });
+                self.workers.insert(id, Child { process, line, slot, is_ready: false, retired: false });
             }
             Err(error) => {
                 tracing::error!(%error, "a worker cannot be started");
@@ -33,22 +43,89 @@ impl Master<'_> {
     }
 
     /// Forks, and runs `life` in the new process, which never returns from here.
-    pub(super) fn fork_child(&mut self, life: impl FnOnce(Line) -> i32) -> io::Result<(ProcessId, Line)> {
-        let (ours, theirs) = channel::line()?;
+    pub(super) fn fork_child_with_line(
+        &mut self,
+        life: impl FnOnce(Line) -> i32,
+    ) -> io::Result<(ProcessId, Line)> {
+        self.fork_child(channel::line()?, |_, line| life(line))
+    }
+
+    /// As above, with the two ends of any line: the first stays here.
+    pub(super) fn fork_child<Ours, Theirs>(
+        &mut self,
+        (ours, theirs): (Ours, Theirs),
+        life: impl FnOnce(&mut Self, Theirs) -> i32,
+    ) -> io::Result<(ProcessId, Ours)> {
         match fork::fork(&*self.job.host.clone())? {
             Side::Parent(process) => Ok((process, ours)),
             Side::Child => {
                 drop(ours);
                 self.enter_child();
-                let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| life(theirs)));
+                let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| life(self, theirs)));
                 fork::exit_now(status.unwrap_or(1));
             }
         }
     }
 
+    pub(super) fn worker_failed(&mut self, id: WorkerId, failure: Failure) {
+        if let Some(child) = self.workers.get_mut(&id) {
+            child.retired = true;
+        }
+        if self.policy.is_announced() {
+            let (Failure::Import(text) | Failure::Start(text)) = &failure;
+            tracing::error!(traceback = %text, "a new worker cannot serve");
+        }
+        self.failure = Some(failure);
+        self.tell_policy(Event::Failed(id));
+    }
+
+    pub(super) fn reap(&mut self) {
+        while let Some((process, end)) = fork::reap() {
+            if self.front.as_ref().is_some_and(|(front, _)| *front == process) {
+                self.front = None;
+                if !self.released {
+                    tracing::error!(end = %end, "the preview front has died, the server stops");
+                    self.outcome = Some(Outcome::FrontDied);
+                    self.tell_policy(Event::Stop);
+                }
+                continue;
+            }
+            if self.bury_nursery(process, end) {
+                continue;
+            }
+            let found =
+                self.workers.iter().find(|(_, child)| child.process == Some(process)).map(|(id, _)| *id);
+            if let Some(id) = found {
+                // What it has said before its end is still to be heard.
+                self.hear_worker(id);
+                self.bury(id, end);
+            }
+        }
+    }
+
+    fn bury(&mut self, id: WorkerId, end: End) {
+        let Some(child) = self.workers.remove(&id) else { return };
+        let served = self.job.board.slot(child.slot).load().served;
+        self.job.board.slot(child.slot).close();
+        let _ = self.poller.forget(&child.line);
+        let pid = child.process.map(|process| process.0);
+        if child.retired && end == End::Exited(0) || self.released {
+            tracing::debug!(pid, served, "worker has left");
+        } else if self.policy.is_announced() {
+            tracing::warn!(pid, end = %end, served, "worker died unexpectedly");
+        }
+        if !self.policy.is_announced() && self.failure.is_none() {
+            self.failure = Some(Failure::Start(format!(
+                "the first worker died while it imported the application ({end})"
+            )));
+        }
+        self.tell_policy(Event::Ended(id));
+    }
+
     /// Gives up, in a forked process, what belongs to the master alone: above all its ends of the other workers' lines.
     fn enter_child(&mut self) {
         self.workers.clear();
+        self.nurseries.clear();
         self.front = None;
         if let Ok(poller) = Poller::new() {
             self.poller = poller;

@@ -4,6 +4,7 @@
 //! writes but its few messages, and uses the scoreboard as a hint.
 
 mod children;
+mod nursery;
 pub mod policy;
 
 use std::collections::BTreeMap;
@@ -11,10 +12,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::nursery::Nursing;
+use self::nursery::{NURSERY, Nursery};
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
 use crate::app::{Blocker, Host};
 use crate::os::channel::{Heard, Line, Order, Report};
-use crate::os::fork::{self, End, ProcessId};
+use crate::os::fork::{self, ProcessId};
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::{Load, Scoreboard};
 use crate::os::signals::{Blocked, OriginalMask, Signal, SignalReader};
@@ -30,6 +33,8 @@ pub struct Job<'m> {
     pub threads: usize,
     /// The life of a worker, in its own process; gives the exit status.
     pub work: &'m dyn Fn(Line, usize) -> i32,
+    /// What is done once for all workers, in a process of which they are forked.
+    pub nursing: Option<Nursing<'m>>,
     /// The life of the preview front, if there is to be one; it ends when its line closes.
     pub front: Option<&'m dyn Fn(Line) -> i32>,
     /// Called when the server serves; with a text, when it never will.
@@ -63,9 +68,11 @@ pub enum Outcome {
 }
 
 struct Child {
-    process: ProcessId,
+    /// Unknown until its nursery has forked it.
+    process: Option<ProcessId>,
     line: Line,
     slot: usize,
+    is_ready: bool,
     retired: bool,
 }
 
@@ -76,6 +83,11 @@ struct Master<'m> {
     signals: &'m SignalReader,
     mask: OriginalMask,
     workers: BTreeMap<WorkerId, Child>,
+    /// The last one is of use, unless it is leaving as those before it are.
+    nurseries: Vec<Nursery>,
+    nurseries_opened: usize,
+    /// Nothing can be prepared for workers of this generation.
+    nursing_is_vain: bool,
     front: Option<(ProcessId, Line)>,
     failure: Option<Failure>,
     outcome: Option<Outcome>,
@@ -104,6 +116,9 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
         signals,
         mask,
         workers: BTreeMap::new(),
+        nurseries: Vec::new(),
+        nurseries_opened: 0,
+        nursing_is_vain: false,
         front: None,
         failure: None,
         outcome: None,
@@ -114,6 +129,9 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
     let mut result = Ok(());
     // The thread stays attached to an interpreter that called us, but for the time it waits: forking needs that.
     host.run_thread(&mut |blocker| result = master.live(blocker));
+    if master.nurseries_opened > 0 {
+        fork::adopt_orphans(false)?;
+    }
     result?;
     Ok(master.outcome.unwrap_or(Outcome::Stopped))
 }
@@ -135,6 +153,7 @@ impl Master<'_> {
                         self.rearm_at = Some(Instant::now() + REARM);
                         self.next_look = Instant::now();
                     }
+                    token if token >= NURSERY => self.hear_nurseries(),
                     token => self.hear_worker(WorkerId(u32::try_from(token).unwrap_or(u32::MAX))),
                 }
             }
@@ -152,6 +171,7 @@ impl Master<'_> {
             self.next_look = now + LOOK;
             self.act();
         }
+        self.mind_nurseries(now);
         if self.rearm_at.is_none_or(|at| now >= at) {
             self.rearm_at = None;
             let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
@@ -163,7 +183,8 @@ impl Master<'_> {
         let loads = self.loads();
         let settled = self.policy.is_settled(|id| loads.get(&id).copied().unwrap_or_default());
         let look = (!settled).then_some(self.next_look);
-        let soonest = [look, self.policy.wake_at(), self.rearm_at].into_iter().flatten().min()?;
+        let soonest = [look, self.policy.wake_at(), self.rearm_at, self.nursery_leaves_at()];
+        let soonest = soonest.into_iter().flatten().min()?;
         Some(soonest.saturating_duration_since(Instant::now()))
     }
 
@@ -187,12 +208,8 @@ impl Master<'_> {
                     self.tell_policy(Event::Stop);
                 }
                 Signal::SIGHUP => {
-                    if self.job.host.is_preloaded() {
-                        tracing::warn!(
-                            "with preload, new workers serve the old code: restart to serve new code"
-                        );
-                    }
                     tracing::info!("reloading: new workers start, the old ones leave when these serve");
+                    self.renew_nursery();
                     self.tell_policy(Event::Reload);
                 }
                 Signal::SIGUSR1 if self.job.usr1_finishes => self.tell_policy(Event::Stop),
@@ -210,6 +227,7 @@ impl Master<'_> {
         for child in self.workers.values() {
             child.line.order(Order::ReopenLogs);
         }
+        self.reopen_logs_of_nurseries();
         if let Some((_, line)) = &self.front {
             line.order(Order::ReopenLogs);
         }
@@ -219,7 +237,10 @@ impl Master<'_> {
         loop {
             let Some(child) = self.workers.get_mut(&id) else { return };
             match child.line.next_report() {
-                Heard::Message(Report::Ready) => self.tell_policy(Event::Ready(id)),
+                Heard::Message(Report::Ready) => {
+                    child.is_ready = true;
+                    self.tell_policy(Event::Ready(id));
+                }
                 Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),
                 Heard::Message(Report::StartFailed(text)) => self.worker_failed(id, Failure::Start(text)),
                 Heard::Message(Report::Leaving) => {
@@ -235,57 +256,6 @@ impl Master<'_> {
         }
     }
 
-    fn worker_failed(&mut self, id: WorkerId, failure: Failure) {
-        if let Some(child) = self.workers.get_mut(&id) {
-            child.retired = true;
-        }
-        if self.policy.is_announced() {
-            let (Failure::Import(text) | Failure::Start(text)) = &failure;
-            tracing::error!(traceback = %text, "a new worker cannot serve");
-        }
-        self.failure = Some(failure);
-        self.tell_policy(Event::Failed(id));
-    }
-
-    fn reap(&mut self) {
-        while let Some((process, end)) = fork::reap() {
-            if self.front.as_ref().is_some_and(|(front, _)| *front == process) {
-                self.front = None;
-                if !self.released {
-                    tracing::error!(end = %end, "the preview front has died, the server stops");
-                    self.outcome = Some(Outcome::FrontDied);
-                    self.tell_policy(Event::Stop);
-                }
-                continue;
-            }
-            let found = self.workers.iter().find(|(_, child)| child.process == process).map(|(id, _)| *id);
-            if let Some(id) = found {
-                // What it has said before its end is still to be heard.
-                self.hear_worker(id);
-                self.bury(id, end);
-            }
-        }
-    }
-
-    fn bury(&mut self, id: WorkerId, end: End) {
-        let Some(child) = self.workers.remove(&id) else { return };
-        let served = self.job.board.slot(child.slot).load().served;
-        self.job.board.slot(child.slot).close();
-        let _ = self.poller.forget(&child.line);
-        let pid = child.process.0;
-        if child.retired && end == End::Exited(0) || self.released {
-            tracing::debug!(pid, served, "worker has left");
-        } else if self.policy.is_announced() {
-            tracing::warn!(pid, end = %end, served, "worker died unexpectedly");
-        }
-        if !self.policy.is_announced() && self.failure.is_none() {
-            self.failure = Some(Failure::Start(format!(
-                "the first worker died while it imported the application ({end})"
-            )));
-        }
-        self.tell_policy(Event::Ended(id));
-    }
-
     fn tell_policy(&mut self, event: Event) {
         self.policy.handle(event, Instant::now());
         self.act();
@@ -298,8 +268,10 @@ impl Master<'_> {
                 Action::Tell(id, order) => self.tell_worker(id, order),
                 Action::Kill(id) => {
                     self.release();
-                    if let Some(child) = self.workers.get(&id) {
-                        fork::kill_now(child.process);
+                    match self.workers.get(&id).map(|child| child.process) {
+                        Some(Some(process)) => fork::kill_now(process),
+                        Some(None) => self.kill_expected(id),
+                        None => {}
                     }
                 }
                 Action::Announce => self.announce(),
@@ -336,12 +308,13 @@ impl Master<'_> {
             if let Some((_, line)) = &self.front {
                 line.order(Order::Stop);
             }
+            self.close_nurseries();
         }
     }
 
     fn announce(&mut self) {
         if let Some(front) = self.job.front {
-            match self.fork_child(front) {
+            match self.fork_child_with_line(front) {
                 Ok((process, line)) => self.front = Some((process, line)),
                 Err(error) => {
                     tracing::error!(%error, "the preview front cannot be started");
@@ -369,7 +342,11 @@ impl Master<'_> {
 
     fn is_over(&self) -> bool {
         // Whatever was decided, nobody is left behind.
-        self.outcome.is_some() && self.released && self.workers.is_empty() && self.front.is_none()
+        self.outcome.is_some()
+            && self.released
+            && self.workers.is_empty()
+            && self.nurseries.is_empty()
+            && self.front.is_none()
     }
 }
 

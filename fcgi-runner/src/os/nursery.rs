@@ -1,0 +1,188 @@
+//! Messages between the master and a nursery, the process of which workers are forked.
+//!
+//! A pair of `SOCK_SEQPACKET` sockets, as between the master and its workers. The master's orders carry the worker's end of
+//! its line; what a nursery answers is believed as little as what a worker says.
+
+#![expect(unsafe_code, reason = "descriptors arrive from the kernel here")]
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg};
+
+use super::channel::{Heard, Line, seqpacket_pair};
+use super::fork::ProcessId;
+
+/// What the master tells a nursery.
+#[derive(Debug)]
+pub enum NurseryOrder {
+    /// Fork a worker, which is to have the slot and the line.
+    Bear { worker: u32, slot: u32, line: Line },
+    /// Open the log files anew.
+    ReopenLogs,
+    /// Do what was ordered before, then end.
+    Leave,
+}
+
+/// What a nursery tells the master.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum News {
+    /// All is prepared.
+    Ready,
+    /// Nothing was prepared that workers could share: it ends, and they have to be forked without it.
+    Unfit,
+    /// The worker lives.
+    Born { worker: u32, process: ProcessId },
+    /// The worker could not be forked.
+    Failed { worker: u32 },
+}
+
+/// One end of the line between the master and a nursery.
+#[derive(Debug)]
+pub struct NurseryLine {
+    fd: OwnedFd,
+}
+
+/// Opens a line: the master's end and the nursery's.
+///
+/// # Errors
+/// When the process is out of descriptors.
+pub fn nursery_line() -> io::Result<(NurseryLine, NurseryLine)> {
+    let (left, right) = seqpacket_pair()?;
+    Ok((NurseryLine { fd: left }, NurseryLine { fd: right }))
+}
+
+impl NurseryLine {
+    /// Orders a worker; `false` when the nursery is gone or far behind.
+    pub fn order_worker(&self, worker: u32, slot: u32, line: &Line) -> bool {
+        self.send(b'w', worker, slot, Some(line.as_fd()))
+    }
+
+    /// Has the nursery open its log files anew.
+    pub fn order_logs(&self) {
+        self.send(b'l', 0, 0, None);
+    }
+
+    /// Lets the nursery end when it has done what was ordered; `false` as for [`NurseryLine::order_worker`].
+    pub fn order_end(&self) -> bool {
+        self.send(b'e', 0, 0, None)
+    }
+
+    /// Waits for the next order, on the nursery's end; never gives silence.
+    pub fn wait_for_order(&self) -> Heard<NurseryOrder> {
+        loop {
+            match self.receive(MsgFlags::empty()) {
+                Ok((b'w', worker, slot, Some(fd))) => {
+                    return Heard::Message(NurseryOrder::Bear { worker, slot, line: Line::from(fd) });
+                }
+                Ok((b'l', ..)) => return Heard::Message(NurseryOrder::ReopenLogs),
+                Ok((b'e', ..)) => return Heard::Message(NurseryOrder::Leave),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Heard::Gone,
+                // A line that was thrown away because there is no number for it: its worker is seen to be gone.
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends news to the master; a master that is gone hears nothing.
+    pub fn tell(&self, news: News) {
+        match news {
+            News::Ready => self.send(b'R', 0, 0, None),
+            News::Unfit => self.send(b'U', 0, 0, None),
+            News::Born { worker, process } => self.send(b'B', worker, process.0.cast_unsigned(), None),
+            News::Failed { worker } => self.send(b'F', worker, 0, None),
+        };
+    }
+
+    /// Reads the next news, on the master's end.
+    pub fn next_news(&self) -> Heard<News> {
+        loop {
+            return Heard::Message(match self.receive(MsgFlags::MSG_DONTWAIT) {
+                Ok((b'R', ..)) => News::Ready,
+                Ok((b'U', ..)) => News::Unfit,
+                Ok((b'B', worker, process, _)) => {
+                    News::Born { worker, process: ProcessId(process.cast_signed()) }
+                }
+                Ok((b'F', worker, ..)) => News::Failed { worker },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::Silence,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Heard::Gone,
+                _ => continue,
+            });
+        }
+    }
+
+    fn send(&self, kind: u8, first: u32, second: u32, fd: Option<BorrowedFd<'_>>) -> bool {
+        let (first, second) = (first.to_ne_bytes(), second.to_ne_bytes());
+        let parts = [IoSlice::new(std::slice::from_ref(&kind)), IoSlice::new(&first), IoSlice::new(&second)];
+        let fds: Vec<RawFd> = fd.iter().map(AsRawFd::as_raw_fd).collect();
+        let control = [ControlMessage::ScmRights(&fds)];
+        let control = if fds.is_empty() { &control[..0] } else { &control[..] };
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        sendmsg::<SockaddrIn>(self.fd.as_raw_fd(), &parts, control, flags, None).is_ok()
+    }
+
+    fn receive(&self, flags: MsgFlags) -> io::Result<(u8, u32, u32, Option<OwnedFd>)> {
+        let (mut kind, mut first, mut second) = ([0; 1], [0; 4], [0; 4]);
+        let mut parts =
+            [IoSliceMut::new(&mut kind), IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+        let mut space = nix::cmsg_space!([RawFd; 1]);
+        let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<SockaddrIn>(self.fd.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+        if message.bytes == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let raw = message.cmsgs()?.find_map(|control| match control {
+            ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+            _ => None,
+        });
+        // SAFETY: the kernel has just made this descriptor for us.
+        let fd = raw.map(|raw| unsafe { OwnedFd::from_raw_fd(raw) });
+        Ok((kind[0], u32::from_ne_bytes(first), u32::from_ne_bytes(second), fd))
+    }
+}
+
+impl AsFd for NurseryLine {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::channel::{Report, line};
+
+    #[test]
+    fn an_order_brings_the_line_of_its_worker() {
+        let (master, nursery) = nursery_line().unwrap();
+        let (ours, theirs) = line().unwrap();
+        assert!(master.order_worker(7, 3, &theirs));
+        master.order_logs();
+        assert!(master.order_end());
+        drop((theirs, master));
+        let Heard::Message(NurseryOrder::Bear { worker: 7, slot: 3, line }) = nursery.wait_for_order() else {
+            panic!("no order")
+        };
+        line.report(&Report::Ready);
+        assert_eq!(ours.next_report(), Heard::Message(Report::Ready));
+        assert!(matches!(nursery.wait_for_order(), Heard::Message(NurseryOrder::ReopenLogs)));
+        assert!(matches!(nursery.wait_for_order(), Heard::Message(NurseryOrder::Leave)));
+        assert!(matches!(nursery.wait_for_order(), Heard::Gone));
+    }
+
+    #[test]
+    fn news_arrive_in_order_and_the_end_is_noticed() {
+        let (master, nursery) = nursery_line().unwrap();
+        assert_eq!(master.next_news(), Heard::Silence);
+        let born = News::Born { worker: 1, process: ProcessId(42) };
+        for news in [News::Ready, born, News::Failed { worker: 2 }, News::Unfit] {
+            nursery.tell(news);
+        }
+        drop(nursery);
+        for news in [News::Ready, born, News::Failed { worker: 2 }, News::Unfit] {
+            assert_eq!(master.next_news(), Heard::Message(news));
+        }
+        assert_eq!(master.next_news(), Heard::Gone);
+        assert!(!master.order_end());
+    }
+}
