@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use crate::body::{BeginRequest, EndRequest, Flags, Role, UnknownType};
-use crate::decode::{Frame, RecordDecoder};
+use crate::decode::{Frames, RecordDecoder};
 use crate::encode;
 use crate::error::{ProtocolError, UsageError};
 use crate::header::{RecordType, RequestId};
@@ -258,17 +258,17 @@ impl Connection {
     }
 
     fn take_records(&mut self, input: &mut BytesMut) -> Result<(), ProtocolError> {
-        while let Some(mut frame) = self.decoder.frame(input)? {
-            match RequestId::new(frame.header.request_id) {
-                Some(id) => self.take_request_record(id, &mut frame)?,
-                None => self.take_management_record(&mut frame)?,
+        let mut frames = Frames::new(input);
+        while frames.next(&mut self.decoder)? {
+            match RequestId::new(frames.header.request_id) {
+                Some(id) => self.take_request_record(id, &mut frames)?,
+                None => self.take_management_record(&mut frames)?,
             }
-            frame.finish();
         }
         Ok(())
     }
 
-    fn take_management_record(&mut self, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_management_record(&mut self, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         match frame.header.record_type {
             RecordType::GET_VALUES_RESULT => {
                 let reported = ReportedValues::parse(frame.take_content(), &self.limits)?;
@@ -285,7 +285,7 @@ impl Connection {
         }
     }
 
-    fn take_request_record(&mut self, id: RequestId, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_request_record(&mut self, id: RequestId, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         let Some((key, _)) = self.requests.find(id) else { return self.skip(frame) };
         let is_end = frame.header.content_length == 0;
         let event = match frame.header.record_type {
@@ -305,7 +305,7 @@ impl Connection {
     }
 
     /// Leaves a record alone, and counts it if no request is active.
-    fn skip(&mut self, frame: &Frame<'_>) -> Result<(), ProtocolError> {
+    fn skip(&mut self, frame: &Frames<'_>) -> Result<(), ProtocolError> {
         let limit = self.limits.max_skipped_bytes;
         if self.requests.is_empty() {
             self.skipped_bytes = self.skipped_bytes.saturating_add(frame.header.record_len());
@@ -322,6 +322,6 @@ impl Connection {
     }
 }
 
-fn body_length(name: &'static str, frame: &Frame<'_>) -> ProtocolError {
+fn body_length(name: &'static str, frame: &Frames<'_>) -> ProtocolError {
     ProtocolError::BodyLength { name, length: frame.header.content_length }
 }

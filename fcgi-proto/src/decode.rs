@@ -56,12 +56,14 @@ impl RecordDecoder {
     /// # Errors
     ///
     /// [`ProtocolError::UnsupportedVersion`]: the peer's fault. There is no way to find the next record.
+    #[inline]
     pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Record>, ProtocolError> {
-        let Some(mut frame) = self.frame(input)? else { return Ok(None) };
-        let RecordHeader { record_type, request_id, .. } = frame.header;
-        let content = frame.take_content();
-        frame.finish();
-        Ok(Some(Record { record_type, request_id, content }))
+        let mut frames = Frames::new(input);
+        if !frames.next(self)? {
+            return Ok(None);
+        }
+        let RecordHeader { record_type, request_id, .. } = frames.header;
+        Ok(Some(Record { record_type, request_id, content: frames.take_content() }))
     }
 
     /// The bytes that were missing at the last call: to the end of the record, or of its header. A hint for
@@ -74,53 +76,72 @@ impl RecordDecoder {
     pub const fn is_mid_record(&self) -> bool {
         self.missing != 0
     }
-
-    /// Finds one whole record at the front of `input`.
-    pub(crate) fn frame<'a>(&mut self, input: &'a mut BytesMut) -> Result<Option<Frame<'a>>, ProtocolError> {
-        self.missing = 0;
-        if input.is_empty() {
-            return Ok(None);
-        }
-        let Some(header) = parse::record_header(input)? else {
-            self.missing = RecordHeader::LEN - input.len();
-            return Ok(None);
-        };
-        self.missing = header.record_len().saturating_sub(input.len());
-        if self.missing != 0 {
-            return Ok(None);
-        }
-        input.advance(RecordHeader::LEN);
-        Ok(Some(Frame { header, input, left: header.record_len() - RecordHeader::LEN }))
-    }
 }
 
-/// A whole record at the front of a buffer, its header already taken.
+/// Walks the whole records at the front of a buffer. What was walked over is gone from the buffer
+/// afterwards: all at once, because each cut of a shared buffer costs as much as the reading of a header.
 #[derive(Debug)]
-pub(crate) struct Frame<'a> {
-    /// The header.
+pub(crate) struct Frames<'a> {
+    /// The header of the present record.
     pub(crate) header: RecordHeader,
     input: &'a mut BytesMut,
-    left: usize,
+    /// Where the content of the present record begins, and whether it is still there.
+    content: usize,
+    /// Where the next record begins.
+    end: usize,
 }
 
-impl Frame<'_> {
+impl<'a> Frames<'a> {
+    #[inline]
+    pub(crate) fn new(input: &'a mut BytesMut) -> Self {
+        Self { header: RecordHeader::NONE, input, content: 0, end: 0 }
+    }
+
+    /// Goes on to the next record, if it is there as a whole.
+    #[inline]
+    pub(crate) fn next(&mut self, decoder: &mut RecordDecoder) -> Result<bool, ProtocolError> {
+        decoder.missing = 0;
+        let rest = &self.input[self.end..];
+        if rest.is_empty() {
+            return Ok(false);
+        }
+        let Some(header) = parse::record_header(rest)? else {
+            decoder.missing = RecordHeader::LEN - rest.len();
+            return Ok(false);
+        };
+        decoder.missing = header.record_len().saturating_sub(rest.len());
+        if decoder.missing != 0 {
+            return Ok(false);
+        }
+        self.header = header;
+        self.content = self.end + RecordHeader::LEN;
+        self.end += header.record_len();
+        Ok(true)
+    }
+
     /// The content as an array, if it has just that length.
     pub(crate) fn body<const LEN: usize>(&self) -> Option<[u8; LEN]> {
-        self.input.get(..usize::from(self.header.content_length))?.try_into().ok()
+        let content = self.input.get(self.content..)?;
+        content.get(..usize::from(self.header.content_length))?.try_into().ok()
     }
 
-    /// Splits the content off the buffer; a second call has nothing to give.
+    /// Splits the content off the buffer; it can be taken once.
+    #[inline]
     pub(crate) fn take_content(&mut self) -> Bytes {
-        let length = self.left - usize::from(self.header.padding_length);
-        self.left -= length;
-        match length {
-            0 => Bytes::new(),
-            _ => self.input.split_to(length).freeze(),
+        let length = usize::from(self.header.content_length);
+        if length == 0 {
+            return Bytes::new();
         }
+        self.input.advance(self.content);
+        self.end -= self.content + length;
+        self.content = 0;
+        self.input.split_to(length).freeze()
     }
+}
 
-    /// Drops what is left of the record.
-    pub(crate) fn finish(self) {
-        self.input.advance(self.left);
+impl Drop for Frames<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.input.advance(self.end);
     }
 }

@@ -46,12 +46,17 @@ impl RecordHeader {
     /// The only version there is.
     pub const VERSION: u8 = 1;
 
+    /// What stands where no header has been read.
+    pub(crate) const NONE: Self =
+        Self { record_type: RecordType(0), request_id: 0, content_length: 0, padding_length: 0 };
+
     /// Reads a header.
     ///
     /// # Errors
     ///
     /// [`ProtocolError::UnsupportedVersion`] if the first byte is not 1. The size of the record is unknown
     /// then, so the connection cannot go on.
+    #[inline]
     pub fn from_bytes(bytes: [u8; Self::LEN]) -> Result<Self, ProtocolError> {
         let [version, record_type, id1, id0, content1, content0, padding_length, _reserved] = bytes;
         if version != Self::VERSION {

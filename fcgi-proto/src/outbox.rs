@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::encode::{stream_end, stream_records};
-use crate::header::{RecordType, RequestId};
+use crate::header::{RecordHeader, RecordType, RequestId};
 
 /// Bytes to be written, in order.
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ impl Outbox {
 
     /// Appends a piece of a stream, cut into records and padded.
     pub(crate) fn push_stream(&mut self, record_type: RecordType, id: RequestId, data: &Bytes) {
+        self.gathered.reserve(RecordHeader::LEN + data.len().min(COPIED_BELOW) + ROOM_FOR_END);
         for chunk in stream_records(record_type, id, data.len()) {
             self.gathered.put_slice(&chunk.header);
             if chunk.content.len() < COPIED_BELOW {
@@ -64,3 +65,7 @@ impl Outbox {
 
 /// Payloads shorter than this are copied beside their header: one piece is cheaper to write than three.
 const COPIED_BELOW: usize = 1024;
+
+/// The bytes that nearly always follow a piece of a stream: its padding, its end, and the end of the
+/// request.
+const ROOM_FOR_END: usize = 40;

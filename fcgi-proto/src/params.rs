@@ -89,7 +89,8 @@ impl fmt::Debug for Params {
 /// As [`encode_pair`] does.
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        let mut out = BytesMut::new();
+        let pairs = pairs.into_iter();
+        let mut out = BytesMut::with_capacity(pairs.size_hint().0.saturating_mul(USUAL_PAIR));
         let mut count = 0;
         for (name, value) in pairs {
             encode_pair(&mut out, name.as_ref(), value.as_ref());
@@ -118,6 +119,7 @@ pub struct Pairs<'a> {
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (name, value, rest) = parse::pair(self.rest)?;
         self.rest = rest;
@@ -145,8 +147,14 @@ impl fmt::Debug for Pairs<'_> {
 /// If the name or the value is longer than 2 147 483 647 bytes, which the format cannot express.
 pub fn encode_pair(out: &mut BytesMut, name: &[u8], value: &[u8]) {
     out.reserve(8 + name.len() + value.len());
-    encode_length(out, name.len());
-    encode_length(out, value.len());
+    let lengths = (u8::try_from(name.len()), u8::try_from(value.len()));
+    if let (Ok(name @ ..=0x7f), Ok(value @ ..=0x7f)) = lengths {
+        // Nearly all are short: both lengths are written at once.
+        out.put_u16(u16::from_be_bytes([name, value]));
+    } else {
+        encode_length(out, name.len());
+        encode_length(out, value.len());
+    }
     out.put_slice(name);
     out.put_slice(value);
 }
@@ -159,41 +167,74 @@ fn encode_length(out: &mut BytesMut, length: usize) {
     }
 }
 
+/// The bytes of a pair that a web server sends, on average.
+const USUAL_PAIR: usize = 32;
+
 /// A PARAMS stream on its way in.
-///
-/// The first record is kept as it came. Only a second one makes a copy, and the stream stays in one piece.
 #[derive(Debug, Default)]
 pub(crate) struct Assembly {
-    first: Bytes,
-    joined: BytesMut,
+    raw: Raw,
     checked: usize,
     pairs: usize,
     zeros_in_lengths: usize,
 }
 
+/// The first record is kept as it came. Only a second one makes a copy, and the stream stays in one piece.
+#[derive(Debug)]
+enum Raw {
+    Shared(Bytes),
+    Joined(BytesMut),
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self::Shared(Bytes::new())
+    }
+}
+
+impl Raw {
+    fn push(&mut self, content: Bytes) {
+        match self {
+            Self::Shared(first) if first.is_empty() => *first = content,
+            Self::Shared(first) => {
+                // Where there is a second record there is often a third.
+                let mut joined = BytesMut::with_capacity(2 * (first.len() + content.len()));
+                joined.put_slice(first);
+                joined.put_slice(&content);
+                *self = Self::Joined(joined);
+            }
+            Self::Joined(joined) => joined.put_slice(&content),
+        }
+    }
+
+    fn freeze(self) -> Bytes {
+        match self {
+            Self::Shared(first) => first,
+            Self::Joined(joined) => joined.freeze(),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(first) => first,
+            Self::Joined(joined) => joined,
+        }
+    }
+}
+
 impl Assembly {
     /// Takes the content of one record.
     pub(crate) fn push(&mut self, content: Bytes, limits: &Limits) -> Result<(), ParamsError> {
-        let length = self.raw().len() + content.len();
-        if length > limits.max_params_bytes {
+        if self.raw.bytes().len() + content.len() > limits.max_params_bytes {
             return Err(ParamsError::TooLarge { limit: limits.max_params_bytes });
         }
-        if self.joined.is_empty() && self.first.is_empty() {
-            self.first = content;
-        } else {
-            if self.joined.is_empty() {
-                self.joined.reserve(length);
-                self.joined.put_slice(&self.first);
-                self.first.clear();
-            }
-            self.joined.put_slice(&content);
-        }
+        self.raw.push(content);
         self.check(limits)
     }
 
     /// Ends the stream.
     pub(crate) fn finish(self) -> Result<Params, ParamsError> {
-        let raw = self.raw();
+        let raw = self.raw.bytes();
         if self.checked != raw.len() {
             return Err(ParamsError::Truncated);
         }
@@ -202,33 +243,35 @@ impl Assembly {
         if count_zeros(raw) != self.zeros_in_lengths {
             return Err(ParamsError::Nul);
         }
-        let raw = if self.joined.is_empty() { self.first } else { self.joined.freeze() };
-        Ok(Params { raw, pairs: self.pairs })
+        Ok(Params { raw: self.raw.freeze(), pairs: self.pairs })
     }
 
     /// Walks on over the pairs that are whole by now, and looks at the lengths of the one that is not.
     fn check(&mut self, limits: &Limits) -> Result<(), ParamsError> {
-        let raw: &[u8] = if self.joined.is_empty() { &self.first } else { &self.joined };
-        let mut rest = raw.get(self.checked..).unwrap_or_default();
-        while let Some(head) = parse::pair_head(rest) {
+        let raw = self.raw.bytes();
+        let Self { mut checked, mut pairs, mut zeros_in_lengths, .. } = *self;
+        while let Some(rest) = raw.get(checked..)
+            && let Some(head) = parse::pair_head(rest)
+        {
             let length = head.pair_length();
-            if length > limits.max_params_bytes - self.checked {
+            if length > limits.max_params_bytes - checked {
                 return Err(ParamsError::LengthTooLarge { length, limit: limits.max_params_bytes });
             }
-            if self.pairs == limits.max_params_pairs {
+            if pairs == limits.max_params_pairs {
                 return Err(ParamsError::TooMany { limit: limits.max_params_pairs });
             }
-            let Some((pair, after)) = rest.split_at_checked(length) else { break };
-            self.zeros_in_lengths += count_zeros(&pair[..head.head]);
-            self.checked += length;
-            self.pairs += 1;
-            rest = after;
+            if length > rest.len() {
+                break;
+            }
+            zeros_in_lengths += match head.head {
+                2 => usize::from(head.name == 0) + usize::from(head.value == 0),
+                long => rest.iter().take(long).filter(|byte| **byte == 0).count(),
+            };
+            checked += length;
+            pairs += 1;
         }
+        (self.checked, self.pairs, self.zeros_in_lengths) = (checked, pairs, zeros_in_lengths);
         Ok(())
-    }
-
-    fn raw(&self) -> &[u8] {
-        if self.joined.is_empty() { &self.first } else { &self.joined }
     }
 }
 

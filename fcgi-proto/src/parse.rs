@@ -1,4 +1,5 @@
-//! Every parser of variable-length bytes, written with nom, which appears nowhere else.
+//! Every parser of variable-length bytes, written with nom, which appears nowhere else. Two short lengths
+//! side by side, which nearly every pair has, are recognized before nom is asked.
 //!
 //! Slices come in; `None` goes out when more bytes are needed, and nom's own error type never leaves this
 //! file. Lengths are read here but never trusted: [`pair_head`] gives them to the caller, who compares them
@@ -31,6 +32,7 @@ impl PairHead {
 }
 
 /// Reads the header at the start of `input`; a wrong version is told at the first byte.
+#[inline]
 pub(crate) fn record_header(input: &[u8]) -> Result<Option<RecordHeader>, ProtocolError> {
     match header_bytes(input) {
         Ok((_, bytes)) => RecordHeader::from_bytes(bytes).map(Some),
@@ -44,19 +46,27 @@ pub(crate) fn record_header(input: &[u8]) -> Result<Option<RecordHeader>, Protoc
 }
 
 /// Reads the two lengths at the start of `input`.
+#[inline]
 pub(crate) fn pair_head(input: &[u8]) -> Option<PairHead> {
+    // Nearly every name and value is short.
+    if let [name @ 0..LONG_FORM, value @ 0..LONG_FORM, ..] = *input {
+        return Some(PairHead { head: 2, name: usize::from(name), value: usize::from(value) });
+    }
     let (_, (head, (name, value))) = consumed((length, length)).parse(input).ok()?;
     Some(PairHead { head: head.len(), name, value })
 }
 
 /// Reads the pair at the start of `input`: name, value, and what follows them.
+#[inline]
 pub(crate) fn pair(input: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (rest, (name_length, value_length)) = (length, length).parse(input).ok()?;
-    let (rest, (name, value)) = (bytes(name_length), bytes(value_length)).parse(rest).ok()?;
+    let head = pair_head(input)?;
+    let (name, rest) = input.get(head.head..)?.split_at_checked(head.name)?;
+    let (value, rest) = rest.split_at_checked(head.value)?;
     Some((name, value, rest))
 }
 
 /// Eight bytes.
+#[inline]
 fn header_bytes(input: &[u8]) -> IResult<&[u8], [u8; RecordHeader::LEN], ()> {
     map_res(take(RecordHeader::LEN), TryFrom::try_from).parse(input)
 }
@@ -69,11 +79,6 @@ fn length(input: &[u8]) -> IResult<&[u8], usize, ()> {
     }
     let (rest, value) = be_u32(input)?;
     Ok((rest, usize::try_from(value & LENGTH_MASK).unwrap_or(usize::MAX)))
-}
-
-/// Exactly `count` bytes.
-fn bytes<'a>(count: usize) -> impl Parser<&'a [u8], Output = &'a [u8], Error = ()> {
-    take(count)
 }
 
 /// The bit that says that a length takes four bytes.

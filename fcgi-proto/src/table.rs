@@ -110,7 +110,13 @@ impl<T> Table<T> {
         (1..=u16::MAX).find(|candidate| taken.next() != Some(*candidate)).and_then(RequestId::new)
     }
 
+    #[inline]
     fn position(&self, id: RequestId) -> Result<usize, usize> {
+        match self.entries.first() {
+            None => return Err(0),
+            Some((key, _)) if key.id == id => return Ok(0),
+            Some(_) => {}
+        }
         self.entries.binary_search_by_key(&id, |(key, _)| key.id)
     }
 }

@@ -10,7 +10,7 @@ use super::event::{Event, ProtocolWarning, Rejection};
 use super::request::{OpenStreams, Request, Stage};
 use super::{Connection, RequestKey};
 use crate::body::{BeginRequest, EndRequest, ProtocolStatus, Role, UnknownType};
-use crate::decode::{Frame, RecordDecoder};
+use crate::decode::{Frames, RecordDecoder};
 use crate::encode;
 use crate::error::ProtocolError;
 use crate::header::{RecordType, RequestId};
@@ -20,14 +20,17 @@ impl Connection {
         if let Some(error) = self.fate.error {
             return Err(error);
         }
+        let mut frames = Frames::new(input);
         while !self.should_close() {
-            let Some(mut frame) = self.decoder.frame(input)? else { return Ok(()) };
-            match RequestId::new(frame.header.request_id) {
-                Some(id) => self.take_request_record(id, &mut frame)?,
-                None => self.take_management_record(&mut frame)?,
+            if !frames.next(&mut self.decoder)? {
+                return Ok(());
             }
-            frame.finish();
+            match RequestId::new(frames.header.request_id) {
+                Some(id) => self.take_request_record(id, &mut frames)?,
+                None => self.take_management_record(&mut frames)?,
+            }
         }
+        drop(frames);
         input.clear();
         self.decoder = RecordDecoder::new();
         Ok(())
@@ -41,7 +44,7 @@ impl Connection {
         }
     }
 
-    fn take_management_record(&mut self, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_management_record(&mut self, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         let record_type = frame.header.record_type;
         match record_type {
             RecordType::BEGIN_REQUEST => Err(ProtocolError::NullRequestId { name: "BEGIN_REQUEST" }),
@@ -64,7 +67,7 @@ impl Connection {
         }
     }
 
-    fn take_get_values(&mut self, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_get_values(&mut self, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         let limits = &self.settings.limits;
         let multiplexes = limits.max_active_requests > 1;
         let result = self.settings.values.answer(multiplexes, frame.take_content(), limits)?;
@@ -73,7 +76,7 @@ impl Connection {
             .map_err(|_| ProtocolError::ManagementTooLarge { length, limit: usize::from(u16::MAX) })
     }
 
-    fn take_request_record(&mut self, id: RequestId, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_request_record(&mut self, id: RequestId, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         match frame.header.record_type {
             RecordType::BEGIN_REQUEST => self.take_begin(id, frame),
             RecordType::ABORT_REQUEST => self.take_abort(id, frame),
@@ -89,7 +92,7 @@ impl Connection {
         }
     }
 
-    fn take_begin(&mut self, id: RequestId, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_begin(&mut self, id: RequestId, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         let Some(body) = frame.body() else {
             let length = frame.header.content_length;
             return Err(ProtocolError::BodyLength { name: "BEGIN_REQUEST", length });
@@ -128,7 +131,7 @@ impl Connection {
         self.outbox.push(&encode::end_request(id, EndRequest::rejected(status)));
     }
 
-    fn take_abort(&mut self, id: RequestId, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_abort(&mut self, id: RequestId, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         let Some((key, request)) = self.requests.find(id) else {
             self.leftovers.forget(id);
             return self.skip(frame);
@@ -149,7 +152,7 @@ impl Connection {
         Ok(())
     }
 
-    fn take_params(&mut self, id: RequestId, frame: &mut Frame<'_>) -> Result<(), ProtocolError> {
+    fn take_params(&mut self, id: RequestId, frame: &mut Frames<'_>) -> Result<(), ProtocolError> {
         let limits = &self.settings.limits;
         let Some((key, request)) = self.requests.find(id) else {
             return self.take_leftover(id, OpenStreams::PARAMS, frame);
@@ -202,15 +205,16 @@ impl Connection {
     /// Tells of the input that overtook the PARAMS.
     fn deliver_early(&mut self, key: RequestKey, role: Role) {
         let Ok(request) = self.requests.get_mut(key) else { return };
-        let early = request.early.take().unwrap_or_default();
-        if !early.stdin.is_empty() {
-            self.events.push_back(Event::Stdin { key, data: early.stdin.freeze() });
+        let early = request.early.take().map(|early| *early);
+        let (stdin, data) = early.map_or_else(Default::default, |early| (early.stdin, early.data));
+        if !stdin.is_empty() {
+            self.events.push_back(Event::Stdin { key, data: stdin.freeze() });
         }
         if !request.open.has_stdin() {
             self.events.push_back(Event::StdinEnd { key });
         }
-        if !early.data.is_empty() {
-            self.events.push_back(Event::Data { key, data: early.data.freeze() });
+        if !data.is_empty() {
+            self.events.push_back(Event::Data { key, data: data.freeze() });
         }
         if role == Role::FILTER && !request.open.contains(OpenStreams::DATA) {
             self.events.push_back(Event::DataEnd { key });
@@ -222,7 +226,7 @@ impl Connection {
         &mut self,
         id: RequestId,
         stream: OpenStreams,
-        frame: &mut Frame<'_>,
+        frame: &mut Frames<'_>,
     ) -> Result<(), ProtocolError> {
         let limit = self.settings.limits.max_early_bytes;
         let Some((key, request)) = self.requests.find(id) else {
@@ -238,15 +242,15 @@ impl Connection {
         if !request.is_wanted() {
             return self.skip(frame);
         }
-        let data = frame.take_content();
         if request.stage == Stage::Head {
-            let fits = is_end || request.early.get_or_insert_default().push(stream, &data, limit);
+            let mut keep = |data| request.early.get_or_insert_default().push(stream, data, limit);
+            let fits = is_end || keep(&frame.take_content());
             return if fits { Ok(()) } else { Err(ProtocolError::EarlyInput { id, limit }) };
         }
         self.events.push_back(match (stream == OpenStreams::STDIN, is_end) {
-            (true, false) => Event::Stdin { key, data },
+            (true, false) => Event::Stdin { key, data: frame.take_content() },
             (true, true) => Event::StdinEnd { key },
-            (false, false) => Event::Data { key, data },
+            (false, false) => Event::Data { key, data: frame.take_content() },
             (false, true) => Event::DataEnd { key },
         });
         Ok(())
@@ -257,7 +261,7 @@ impl Connection {
         &mut self,
         id: RequestId,
         stream: OpenStreams,
-        frame: &mut Frame<'_>,
+        frame: &mut Frames<'_>,
     ) -> Result<(), ProtocolError> {
         if frame.header.content_length == 0 {
             self.leftovers.close(id, stream);
@@ -270,7 +274,7 @@ impl Connection {
         &mut self,
         id: RequestId,
         stream: RecordType,
-        frame: &mut Frame<'_>,
+        frame: &mut Frames<'_>,
     ) -> Result<(), ProtocolError> {
         if let Some((_, request)) = self.requests.find(id)
             && request.is_wanted()
@@ -293,7 +297,7 @@ impl Connection {
     }
 
     /// Leaves a record alone, and counts it if nobody is being served.
-    fn skip(&mut self, frame: &Frame<'_>) -> Result<(), ProtocolError> {
+    fn skip(&mut self, frame: &Frames<'_>) -> Result<(), ProtocolError> {
         if self.requests.iter().any(|(_, request)| request.is_wanted()) {
             return Ok(());
         }
