@@ -9,7 +9,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(sys.executable)')
 VENV := .venv/bin
 DEMO := target/demo
 
-.PHONY: help run test soak bench lint fmt fuzz fuzz-check miri wheel test-rust test-python test-interpreters setup-build setup-python setup-servers setup-bench
+.PHONY: help run test soak bench bench-proto lint fmt fuzz fuzz-check miri wheel test-rust test-python test-interpreters setup-build setup-python setup-servers setup-bench
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ bench: wheel setup-bench ## fcgi-run beside other servers, for a quarter of an h
 
 test-interpreters: setup-python
 	tools/test-interpreters
+
+bench-proto: setup-build ## fcgi-proto beside other FastCGI crates, for two minutes; fcgi-proto/BENCHMARKS.md tells what it found
+	@fcgi-proto/bench/run
 
 lint: setup-build setup-python ## formatting, clippy, types
 	cargo fmt --all --check
