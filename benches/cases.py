@@ -57,6 +57,9 @@ class Case:
     loads: tuple[Load, ...]
     servers: tuple[str, ...] = FASTCGI
     note: str = ""
+    #: Whether the loads mean something only beside each other; each round has servers of its own then, since what one load
+    #: has made a process take from the system it keeps.
+    paired: bool = False
 
 
 _PAGE = Load("/page", 7021)
@@ -78,6 +81,7 @@ CASES = (
             Load(connections=2, keep=True, held=10_000, suffix=" beside 10 000"),
         ),
         note="Memory for each idle connection is that of the server's processes; what the kernel holds is not in it.",
+        paired=True,
     ),
     Case(
         "sleep",

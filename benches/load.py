@@ -83,7 +83,7 @@ def _read_until(child: subprocess.Popen[str], word: str) -> str:
         if line.strip() == word:
             return "".join(lines)
         lines.append(line)
-    raise FailedError(f"fcgi-rate did not say `{word}`: {child.stderr.read().strip() or 'no answer in time'}")
+    raise FailedError(child.stderr.read().strip().removeprefix("error: ") or "no answer in time")
 
 
 def _say(child: subprocess.Popen[str]) -> None:

@@ -40,7 +40,7 @@ def report(outcomes: Outcomes) -> str:
 def _case(outcome: Outcome, title: str, note: str) -> str:
     parts = [f"### {title}\n", samples_table(outcome, reference(outcome.case)).markdown()]
     parts += [f"{note}\n"] if note else []
-    parts += [f"Left out: {_left_out(outcome)}.\n"] if outcome.left_out else []
+    parts += [_left_out(outcome)] if outcome.left_out else []
     complaints = {
         f"{row}: {complaint}" for row, samples in outcome.samples.items() for one in samples for complaint in one.complaints
     }
@@ -58,7 +58,7 @@ def _left_out(outcome: Outcome) -> str:
     whom: dict[str, list[str]] = {}
     for row, why in outcome.left_out.items():
         whom.setdefault(why, []).append(row)
-    return "; ".join(f"{', '.join(rows)} ({why})" for why, rows in whom.items())
+    return "Left out:\n\n" + "".join(f"- {', '.join(rows)}: {why}.\n" for why, rows in whom.items())
 
 
 def _overview(outcomes: Outcomes) -> str:

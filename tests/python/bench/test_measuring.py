@@ -128,6 +128,18 @@ def test_a_short_run_measures_without_errors(name, plan):
         assert sample.p50 <= sample.p99
 
 
+def test_half_a_pair_is_left_out(plan, monkeypatch):
+    [idle] = [case for case in CASES if case.name == "idle"]
+    pair = replace(idle, loads=(Load(connections=1, keep=True), Load(connections=1, keep=True, active=2, suffix=" shared")))
+    expected = {SERVERS["ours-t4"].label, SERVERS["ours-t4"].label + " shared"}
+    known = direct.measure(pair, plan)
+    monkeypatch.setitem(SERVERS, "ours-p2", replace(SERVERS["ours-p2"], shares=True))
+    found_out = direct.measure(pair, plan)
+    assert [outcome.samples.keys() for outcome in (known, found_out)] == [expected, expected]
+    assert known.left_out.keys() == found_out.left_out.keys() == {SERVERS["ours-p2"].label}
+    assert found_out.left_out[SERVERS["ours-p2"].label] == "the server does not answer FCGI_MPXS_CONNS with 1"
+
+
 def test_wrong_answers_are_counted_and_told(plan):
     [close] = [case for case in CASES if case.name == "close"]
     outcome = direct.measure(replace(close, loads=(replace(close.loads[0], length=14),)), plan)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fcgi_tests::record::{STDIN, stream};
 use fcgi_tests::{Address, Request};
 
 /// The words, read.
@@ -84,8 +85,9 @@ impl Options {
             request =
                 request.with("SCRIPT_FILENAME", script).with("SCRIPT_NAME", &self.path).without("PATH_INFO");
         }
-        let request = request.id(id);
-        if keep { request.kept().bytes() } else { request.bytes() }
+        let mut request = request.id(id);
+        request.keep = keep;
+        [request.head(), stream(STDIN, id, &request.body, CUT)].concat()
     }
 }
 
@@ -115,6 +117,9 @@ fn number<T: std::str::FromStr<Err: std::fmt::Display>>(word: &str, value: &str)
 fn seconds(word: &str, value: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number(word, value)?).map_err(|error| format!("`{word}`: {error}"))
 }
+
+/// Bytes in a record of a body, as nginx cuts it.
+const CUT: usize = 32 * 1024;
 
 const BROWSER: [(&str, &str); 16] = [
     ("DOCUMENT_URI", "/hello"),
