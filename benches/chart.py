@@ -18,6 +18,7 @@ SHOWN = (
     ("ours-p2", True),
     ("ours-p2", False),
     ("ours-t4", True),
+    ("ours-t4", False),
     ("uwsgi-own", False),
     ("uwsgi-p2", False),
     ("granian", True),
@@ -91,7 +92,7 @@ def _panel(shown: Sequence[Bar], top: int) -> str:
     return "\n".join(parts)
 
 
-_NOTE = "Behind nginx; two processes, or four threads. Kept: nginx keeps its connections. Grey: says hello without Python."
+_NOTE = "Behind nginx; two processes, or four threads. Kept: connections are kept. Grey: hello without Python."
 
 _STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Helvetica, Arial, sans-serif; fill: #1f2328 }

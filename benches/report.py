@@ -21,7 +21,7 @@ REFERENCES = {"sleep": "uwsgi-t200", "one": "uwsgi-p1"}
 
 def report(outcomes: Outcomes) -> str:
     """The page."""
-    parts = [_INTRODUCTION, f"![]({CHART})\n" if JOURNEYS[0].name in outcomes else "", _overview(outcomes)]
+    parts = [_INTRODUCTION, _PICTURE if JOURNEYS[0].name in outcomes else "", _overview(outcomes)]
     parts.append(_METHOD.format(**_rounds(outcomes)))
     parts.append(_facts(outcomes))
     sections = {
@@ -58,7 +58,7 @@ def _left_out(outcome: Outcome) -> str:
     whom: dict[str, list[str]] = {}
     for row, why in outcome.left_out.items():
         whom.setdefault(why, []).append(row)
-    return "Left out:\n\n" + "".join(f"- {', '.join(rows)}: {why}.\n" for why, rows in whom.items())
+    return "Left out:\n\n" + "".join(f"- {'; '.join(rows)}: {why}.\n" for why, rows in whom.items())
 
 
 def _overview(outcomes: Outcomes) -> str:
@@ -135,6 +135,13 @@ _INTRODUCTION = """\
 
 fcgi-run beside other servers. `make bench` repeats all of it, as root on Debian with nothing else installed, and writes this
 page; nothing here is written by hand. Rows where another server is ahead stay in.
+"""
+
+_PICTURE = f"""\
+![CPU time of the server per request, behind nginx]({CHART})
+
+The picture shows what a request costs the server behind nginx: the less, the more requests a machine can answer. All rows
+are in the tables below.
 """
 
 _METHOD = """\

@@ -42,7 +42,7 @@ def test_a_run_with_errors_is_marked_and_stands_last(outcome):
 
 def test_who_is_left_out_is_told_with_the_reason(outcome):
     page = report({"keep": outcome("keep", {OURS: 20}, left_out={UWSGI: "closes", "flup": "closes", "PHP": "no Python"})})
-    assert f"Left out:\n\n- {UWSGI}, flup: closes.\n- PHP: no Python.\n" in page
+    assert f"Left out:\n\n- {UWSGI}; flup: closes.\n- PHP: no Python.\n" in page
 
 
 def test_nothing_is_told_that_was_not_measured(outcome):
