@@ -113,6 +113,11 @@ pub trait Host: ForkHooks + Send + Sync {
         false
     }
 
+    /// Whether application threads run at the same time, and not by turns as they do under an interpreter's lock.
+    fn runs_in_parallel(&self) -> bool {
+        false
+    }
+
     /// Tells the application how many processes and threads it is served by.
     fn set_process_model(&self, _model: ProcessModel) {}
 

@@ -19,4 +19,5 @@ pub mod scoreboard;
 pub mod signals;
 pub mod socket;
 pub mod stdio;
+pub mod thread;
 pub mod wake;

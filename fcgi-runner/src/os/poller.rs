@@ -27,7 +27,7 @@ pub struct Ready {
 }
 
 /// Room for the answers of one wait; kept by the caller so that a wait allocates nothing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ReadyList {
     raw: Vec<EpollEvent>,
     len: usize,

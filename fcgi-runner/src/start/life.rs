@@ -25,7 +25,7 @@ pub(super) struct Plan<'p> {
     pub(super) host: Arc<dyn Host>,
     /// The roles that the host's application plays.
     pub(super) roles: Roles,
-    pub(super) listeners: &'p [Listener],
+    pub(super) listeners: Arc<[Listener]>,
     pub(super) board: Arc<Scoreboard>,
     pub(super) handoff: Option<Arc<Handoff>>,
     pub(super) threads: Option<ThreadRules>,
@@ -83,7 +83,7 @@ impl Plan<'_> {
         }
     }
 
-    fn finish(&self, worker: Worker<'_>) -> i32 {
+    fn finish(&self, worker: Worker) -> i32 {
         // A process of our own ends here, and the application with it; an interpreter that called us may go on.
         let goes_on = worker.line.is_none() && self.host.is_guest();
         let result = worker.run();
@@ -99,7 +99,7 @@ impl Plan<'_> {
         }
     }
 
-    fn worker(&self, app: Arc<dyn Application>, slot: usize) -> std::io::Result<Worker<'_>> {
+    fn worker(&self, app: Arc<dyn Application>, slot: usize) -> std::io::Result<Worker> {
         let access_log = self
             .config
             .accesslog
@@ -109,7 +109,7 @@ impl Plan<'_> {
         Ok(Worker {
             host: self.host.clone(),
             app,
-            listeners: self.listeners,
+            listeners: self.listeners.clone(),
             line: None,
             handoff: self.handoff.clone(),
             board: self.board.clone(),

@@ -32,7 +32,7 @@ pub(super) struct Server<'s> {
     address: Address,
     host: Arc<dyn Host>,
     roles: Roles,
-    listeners: Vec<Listener>,
+    listeners: Arc<[Listener]>,
     preview: Option<Preview>,
     logs: LogFiles,
     pidfile: Option<Pidfile>,
@@ -60,7 +60,7 @@ impl<'s> Server<'s> {
             _ => None,
         };
         let socket = private.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("preview.sock"));
-        let listeners = address.open(config, &socket)?;
+        let listeners = address.open(config, &socket)?.into();
         Ok(Self {
             config,
             address,
@@ -98,7 +98,7 @@ impl<'s> Server<'s> {
             config: self.config,
             host: self.host.clone(),
             roles: self.roles,
-            listeners: &self.listeners,
+            listeners: self.listeners.clone(),
             board,
             handoff,
             threads,
@@ -125,7 +125,7 @@ impl<'s> Server<'s> {
 
     /// Removes what was made: the socket, the pidfile, the private folder.
     pub(super) fn clean_up(&mut self) {
-        for listener in &self.listeners {
+        for listener in self.listeners.iter() {
             listener.remove_file();
         }
         if let Some(pidfile) = self.pidfile.take() {
@@ -267,7 +267,7 @@ impl<'s> Server<'s> {
     }
 
     fn announce(&self) {
-        for listener in &self.listeners {
+        for listener in self.listeners.iter() {
             if self.private.is_none() {
                 tracing::info!(address = listener.name(), pid = std::process::id(), "serving");
             }

@@ -17,16 +17,16 @@ use std::time::Instant;
 use fcgi_proto::server;
 use slab::Slab;
 
-use self::event_loop::{EventLoop, State, Turns};
-use self::pool::{Pool, ThreadRules};
+use self::event_loop::{EVENTS, EventLoop, State, Turns};
+use self::pool::{Counts, Crew, LoopHandle, Reserve, ThreadRules};
 pub use self::service::Service;
-use self::settings::{Feeding, LoopHandle, Settings};
+use self::settings::{Feeding, Settings};
 use crate::app::{Application, Host, PlainBlocker};
 use crate::os::channel::Line;
 use crate::os::handoff::Handoff;
 use crate::os::limits;
 use crate::os::listener::Listener;
-use crate::os::poller::Poller;
+use crate::os::poller::{Poller, ReadyList};
 use crate::os::scoreboard::Scoreboard;
 use crate::os::signals;
 use crate::os::stdio::LogFiles;
@@ -34,10 +34,10 @@ use crate::os::wake::Wake;
 use crate::telemetry::access::AccessLog;
 
 /// What a worker is given to work with.
-pub struct Worker<'w> {
+pub struct Worker {
     pub host: Arc<dyn Host>,
     pub app: Arc<dyn Application>,
-    pub listeners: &'w [Listener],
+    pub listeners: Arc<[Listener]>,
     /// The line to the master; without one, the worker is alone and signals are its own business.
     pub line: Option<Line>,
     pub handoff: Option<Arc<Handoff>>,
@@ -53,7 +53,7 @@ pub struct Worker<'w> {
     pub logs: LogFiles,
 }
 
-impl Worker<'_> {
+impl Worker {
     /// Serves until it is told to leave.
     ///
     /// # Errors
@@ -66,19 +66,15 @@ impl Worker<'_> {
         service.access_log = self.access_log;
         service.max_requests = self.max_requests;
         let service = Arc::new(service);
-        let feeding = if self.threads.is_some() {
-            Feeding::Loop(Arc::new(LoopHandle::new(poller.clone(), wake.clone())))
-        } else {
-            Feeding::Pull
-        };
-        let pool =
-            self.threads.map(|rules| Pool::start(rules, service.clone(), self.host.clone(), wake.clone()));
+        let handle = Arc::new(LoopHandle::new(poller.clone(), wake.clone()));
+        let feeding = if self.threads.is_some() { Feeding::Loop(handle.clone()) } else { Feeding::Pull };
         let protocol =
             server::Settings { overload_answer: intake::overload_page(), ..self.settings.protocol };
         let has_siblings = self.handoff.is_some();
         let files = limits::raise_open_files();
         let by_files = files.saturating_sub(RESERVED_FILES).max(files / 2).max(1);
-        let mut event_loop = EventLoop {
+        let counts = self.threads.map(|rules| Arc::new(Counts::new(rules)));
+        let event_loop = Box::new(EventLoop {
             host: self.host.clone(),
             bell: self.host.signal_bell(),
             poller,
@@ -87,19 +83,22 @@ impl Worker<'_> {
             signals,
             handoff: self.handoff,
             wake,
-            service,
+            service: service.clone(),
             settings: Arc::new(Settings {
                 protocol,
                 siblings: feeding.is_pull() && has_siblings,
                 feeding,
                 ..self.settings
             }),
-            pool,
+            counts: counts.clone(),
             logs: self.logs,
             connections: Slab::new(),
             attendant: None,
             turns: Turns::default(),
             state: State::Serving,
+            work: Vec::new(),
+            ready: ReadyList::new(EVENTS),
+            fresh: Vec::new(),
             paused: VecDeque::new(),
             max_connections: self
                 .settings
@@ -111,19 +110,25 @@ impl Worker<'_> {
             accepting: false,
             accept_again_at: None,
             swept_at: Instant::now(),
-        };
-        let mut first = self.first;
+        });
+        let threads = self.threads.zip(counts);
+        let mut parts = Some((event_loop, self.first, handle));
         let mut result = Ok(());
         self.host.run_thread(&mut |blocker| {
-            if event_loop.pool.is_none() {
-                result = event_loop.run(first.take(), blocker);
+            let Some((mut event_loop, first, handle)) = parts.take() else { return };
+            let Some((rules, counts)) = threads.clone() else {
+                result = event_loop.run(first, blocker);
                 return;
-            }
+            };
+            let (service, host) = (service.clone(), self.host.clone());
+            let mut lead = Some(|| {
+                event_loop.begin(first, &PlainBlocker)?;
+                Reserve::new(Crew::new(rules, service, host, handle, counts, event_loop)).run()
+            });
             // An interpreter that this thread was attached to all along is left to the application's threads.
             blocker.block(&mut || {
-                result = event_loop.run(first.take(), &PlainBlocker);
-                if let Some(pool) = event_loop.pool.take().filter(|_| result.is_ok()) {
-                    pool.join();
+                if let Some(lead) = lead.take() {
+                    result = lead();
                 }
             });
         });

@@ -56,6 +56,7 @@ impl Connection {
     pub(super) fn wait_to_write(&self, blocker: &dyn Blocker) -> Result<(), LinkGone> {
         self.writer_waits.store(true, Ordering::Release);
         let pulls = self.settings.feeding.is_pull();
+        let _reader = self.settings.feeding.need();
         if !pulls {
             self.resume();
         }
@@ -191,6 +192,7 @@ impl Link for Connection {
             // Said first: the loop may pause the connection at once again, because of the other body of a filter.
             let mut awaited = Some(body.await_news());
             self.resume();
+            let _reader = self.settings.feeding.need();
             blocker.block(&mut || in_time = awaited.take().is_none_or(|awaited| awaited.wait(limit)));
         }
         if !in_time && !request.is_ended() {

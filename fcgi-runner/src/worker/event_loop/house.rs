@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use super::super::connection::{Connection, Passing};
 use super::super::intake::Work;
-use super::super::pool::Pool;
+use super::super::pool::Counts;
 use super::{EventLoop, HANDOFF, LISTENER, SWEEP, State};
 use crate::app::Blocker;
 use crate::os::handoff::Handed;
 
-impl EventLoop<'_> {
+impl EventLoop {
     /// What has to be done after each round, whatever happened in it.
     pub(super) fn keep_house(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         if self.service.is_exhausted() {
@@ -33,7 +33,7 @@ impl EventLoop<'_> {
     /// Listens only while a connection could be served: others may be idle.
     fn mind_accepting(&mut self) {
         self.mind_fullness();
-        let wanted = !self.is_full && !self.pool.as_ref().is_some_and(Pool::is_saturated);
+        let wanted = !self.is_full && !self.counts.as_deref().is_some_and(Counts::is_saturated);
         if !self.is_full {
             self.accept_again_at = None;
         }
@@ -74,7 +74,7 @@ impl EventLoop<'_> {
 
     pub(super) fn stop_accepting(&mut self) {
         if std::mem::take(&mut self.accepting) {
-            for listener in self.listeners {
+            for listener in self.listeners.iter() {
                 let _ = self.poller.forget(listener);
             }
         }

@@ -1,10 +1,11 @@
 //! The loop of a worker: accepts, reads, hands requests on, and knows when to leave.
 //!
 //! In a worker with one application thread the loop *is* that thread: a request is served where it was read. With several,
-//! the loop has a thread of its own and they are fed from a queue. Listeners are shared with other workers; the kernel wakes
-//! one of them for a connection, and a worker takes one connection at a time. What it watches while it serves is looked after
-//! by its attendant.
+//! it goes from hand to hand: one of them at a time leads it, and leaves behind what was read. Listeners are shared with other
+//! workers; the kernel wakes one of them for a connection, and a worker takes one connection at a time. What it watches while
+//! it serves is looked after by its attendant.
 
+mod connections;
 mod house;
 mod orders;
 mod turns;
@@ -20,14 +21,14 @@ use slab::Slab;
 
 pub(super) use self::turns::Turns;
 use super::attendant::Attendant;
-use super::connection::{Connection, Fate, Pause, Phase};
+use super::connection::Connection;
 use super::intake::Work;
-use super::pool::Pool;
+use super::pool::Counts;
 use super::service::Service;
-use super::settings::{Feeding, Settings};
-use crate::app::{Blocker, Host};
+use super::settings::Settings;
+use crate::app::{Blocker, Host, PlainBlocker};
 use crate::os::channel::{Line, Report};
-use crate::os::handoff::{Handed, Handoff, Luggage};
+use crate::os::handoff::{Handed, Handoff};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::signals::WorkerSignals;
@@ -36,19 +37,20 @@ use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
 
 /// What the loop is made of.
-pub(super) struct EventLoop<'w> {
+pub(super) struct EventLoop {
     pub(super) host: Arc<dyn Host>,
     /// Rings when the application has signal handlers to run.
     pub(super) bell: Option<UnixStream>,
     pub(super) poller: Arc<Poller>,
-    pub(super) listeners: &'w [Listener],
+    pub(super) listeners: Arc<[Listener]>,
     pub(super) line: Option<Line>,
     pub(super) signals: WorkerSignals,
     pub(super) handoff: Option<Arc<Handoff>>,
     pub(super) wake: Arc<Wake>,
     pub(super) service: Arc<Service>,
     pub(super) settings: Arc<Settings>,
-    pub(super) pool: Option<Pool>,
+    /// Where application threads serve what is read; without them, the thread that reads does.
+    pub(super) counts: Option<Arc<Counts>>,
     pub(super) logs: LogFiles,
     pub(super) connections: Slab<Entry>,
     /// Passes connections on while this thread serves; there is none before there is something to pass on.
@@ -56,6 +58,11 @@ pub(super) struct EventLoop<'w> {
     /// Connections with input that wait for this thread.
     pub(super) turns: Turns,
     pub(super) state: State,
+    /// Read, and not handed out.
+    pub(super) work: Vec<Work>,
+    pub(super) ready: ReadyList,
+    /// Connections with a first request that may end both before it is worth watching them.
+    pub(super) fresh: Vec<Token>,
     /// Connections from which the loop does not read until then.
     pub(super) paused: VecDeque<(Instant, Token)>,
     /// Connections that may be open at once.
@@ -88,36 +95,91 @@ pub(super) enum State {
     Quitting,
 }
 
-impl EventLoop<'_> {
-    /// Serves until it is time to leave; begins with a connection that is there already, if one is.
+impl EventLoop {
+    /// Serves until it is time to leave, in the thread that is the application's; begins with a connection that is there
+    /// already, if one is.
     ///
     /// # Errors
     /// When the kernel refuses to watch a descriptor.
     pub(super) fn run(&mut self, first: Option<OwnedFd>, blocker: &dyn Blocker) -> io::Result<()> {
-        self.watch_all()?;
-        let mut ready = ReadyList::new(EVENTS);
+        self.begin(first, blocker)?;
         let mut work = Vec::new();
-        if let Some(line) = &self.line {
-            line.report(&Report::Ready);
-        }
-        if let Some(fd) = first {
-            self.adopt(fd, None, &mut work, blocker);
-        }
         while !self.is_over() {
-            let timeout = if self.turns.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
-            let mut result = Ok(());
-            blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
-            result?;
-            // What is shared with siblings comes first: the kernel may have told this worker alone. The attendant takes care
-            // of the rest.
-            for event in ready.iter().filter(|event| is_shared(event.token)) {
-                self.handle(event.token, &mut work, blocker)?;
-            }
-            self.take_turns(&ready, &mut work, blocker)?;
+            self.wait_and_handle(&mut work, blocker)?;
             self.keep_house(&mut work, blocker);
             self.let_go_of_passed();
         }
         Ok(())
+    }
+
+    /// Says that the worker is ready, and takes the first connection in.
+    ///
+    /// # Errors
+    /// As for [`EventLoop::run`].
+    pub(super) fn begin(&mut self, first: Option<OwnedFd>, blocker: &dyn Blocker) -> io::Result<()> {
+        self.watch_all()?;
+        if let Some(line) = &self.line {
+            line.report(&Report::Ready);
+        }
+        let mut work = Vec::new();
+        if let Some(fd) = first {
+            self.adopt(fd, None, &mut work, blocker);
+        }
+        self.work = work;
+        Ok(())
+    }
+
+    /// Waits for events once and reads, for application threads: what there is to do is in `work` then. `false` when it is
+    /// time to leave.
+    ///
+    /// # Errors
+    /// As for [`EventLoop::run`].
+    pub(super) fn round(&mut self) -> io::Result<bool> {
+        let mut work = std::mem::take(&mut self.work);
+        let result = self.read_for_others(&mut work);
+        self.work = work;
+        result
+    }
+
+    fn read_for_others(&mut self, work: &mut Vec<Work>) -> io::Result<bool> {
+        // What has happened since the last round, perhaps while nobody led.
+        self.let_go_of_finished();
+        self.watch_fresh();
+        self.keep_house(work, &PlainBlocker);
+        if !work.is_empty() {
+            return Ok(true);
+        }
+        if self.is_over() {
+            return Ok(false);
+        }
+        self.wait_and_handle(work, &PlainBlocker)?;
+        Ok(true)
+    }
+
+    fn wait_and_handle(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
+        let timeout = if self.turns.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
+        let mut ready = std::mem::take(&mut self.ready);
+        let mut result = Ok(());
+        blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
+        if result.is_ok() {
+            result = self.handle_all(&ready, work, blocker);
+        }
+        self.ready = ready;
+        result
+    }
+
+    fn handle_all(
+        &mut self,
+        ready: &ReadyList,
+        work: &mut Vec<Work>,
+        blocker: &dyn Blocker,
+    ) -> io::Result<()> {
+        // What is shared with siblings comes first: the kernel may have told this worker alone. The attendant takes care
+        // of the rest.
+        for event in ready.iter().filter(|event| is_shared(event.token)) {
+            self.handle(event.token, work, blocker)?;
+        }
+        self.take_turns(ready, work, blocker)
     }
 
     fn watch_all(&mut self) -> io::Result<()> {
@@ -208,136 +270,6 @@ impl EventLoop<'_> {
         }
     }
 
-    /// Takes a connection in, and reads from it at once: the request is usually there already. One that another worker has
-    /// had comes with luggage.
-    fn adopt(&mut self, fd: OwnedFd, luggage: Option<Luggage>, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        let vacant = self.connections.vacant_entry();
-        let connection = Connection::new(fd, vacant.key(), luggage.is_some(), self.settings.clone());
-        if let Some(luggage) = luggage {
-            connection.unpack(luggage);
-        }
-        vacant.insert(Entry { connection: connection.clone(), watched: false, waits: false });
-        self.advance(&connection, work, blocker);
-    }
-
-    /// Reads once, serves what can be served, and decides about the connection.
-    fn advance(&mut self, connection: &Arc<Connection>, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        connection.pump(work);
-        let index = connection.token();
-        if self.pool.is_some() && !work.is_empty() {
-            // The loop must know the connection before an application thread can end it.
-            self.watch(index);
-        }
-        if self.pool.is_none() && !work.is_empty() {
-            self.serve(connection, work, blocker);
-        }
-        if let Some(pool) = &mut self.pool {
-            work.drain(..).for_each(|item| pool.submit(item));
-        }
-        match connection.fate() {
-            Fate::Close => self.drop_connection(index),
-            // An end of stream would be reported again and again; the threads tell when they are done.
-            Fate::Keep if self.pool.is_some() && connection.is_half_open() => {
-                let _ = self.poller.pause(connection.as_fd(), index);
-            }
-            Fate::Keep if self.pool.is_some() && connection.is_over() => self.unwatch(index),
-            Fate::Keep => {
-                self.watch(index);
-                if connection.pause_if_full() == Pause::Briefly {
-                    self.paused.push_back((Instant::now() + PATIENCE, index));
-                }
-            }
-        }
-    }
-
-    /// Serves in this very thread, while the attendant looks after the rest.
-    fn serve(&mut self, connection: &Arc<Connection>, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        if let Some(attendant) = self.attendant() {
-            attendant.begin(connection);
-        }
-        for item in work.drain(..) {
-            self.service.perform(&item, blocker);
-        }
-        if let Some(attendant) = &mut self.attendant {
-            attendant.end();
-        }
-    }
-
-    fn watch(&mut self, index: usize) {
-        let Some(entry) = self.connections.get_mut(index) else { return };
-        if !entry.watched {
-            entry.watched = true;
-            if let Err(error) = self.poller.watch(&*entry.connection, index) {
-                tracing::error!(%error, "a connection cannot be watched");
-                entry.watched = false;
-                self.drop_connection(index);
-                return;
-            }
-            let connection = entry.connection.clone();
-            if let Some(attendant) = self.attendant() {
-                attendant.add(connection);
-            }
-        }
-    }
-
-    /// The attendant of a worker that cannot look after its connections while it serves.
-    fn attendant(&mut self) -> Option<&mut Attendant> {
-        if self.attendant.is_none() && self.pool.is_none() {
-            let (poller, handoff, wake) = (self.poller.clone(), self.handoff.clone(), self.wake.clone());
-            match Attendant::start(poller, handoff, wake, self.service.clone()) {
-                Ok(attendant) => self.attendant = Some(attendant),
-                Err(error) => {
-                    tracing::error!(%error, "nobody looks after connections while a request is served");
-                }
-            }
-        }
-        self.attendant.as_mut()
-    }
-
-    /// Drops the connections that the attendant has passed on while this thread was busy.
-    fn let_go_of_passed(&mut self) {
-        let passed = self.attendant.as_mut().map(Attendant::rest).unwrap_or_default();
-        for index in passed {
-            let done =
-                self.connections.get(index).is_some_and(|entry| entry.connection.phase() == Phase::Passed);
-            if done {
-                self.drop_connection(index);
-            }
-        }
-    }
-
-    fn unwatch(&mut self, index: usize) {
-        if let Some(entry) = self.connections.get_mut(index)
-            && std::mem::take(&mut entry.watched)
-        {
-            let _ = self.poller.forget(&*entry.connection);
-        }
-    }
-
-    /// Closes the connections whose last request an application thread has ended.
-    fn let_go_of_finished(&mut self) {
-        let Feeding::Loop(handle) = &self.settings.feeding else { return };
-        for index in handle.take_finished() {
-            let done =
-                self.connections.get(index).is_some_and(|entry| entry.connection.fate() == Fate::Close);
-            if done {
-                self.drop_connection(index);
-            }
-        }
-    }
-
-    fn drop_connection(&mut self, index: usize) {
-        if let Some(entry) = self.connections.try_remove(index)
-            && entry.watched
-        {
-            // It is not there any more if it was passed on.
-            let _ = self.poller.forget(&*entry.connection);
-            if let Some(attendant) = &mut self.attendant {
-                attendant.remove(index);
-            }
-        }
-    }
-
     fn timeout(&self) -> Option<Duration> {
         if self.connections.is_empty() && self.accept_again_at.is_none() {
             return None;
@@ -369,13 +301,10 @@ const BELL: Token = LINE + 4;
 const LISTENER: Token = LINE + 16;
 
 /// Events taken from the kernel in one wait.
-const EVENTS: usize = 64;
+pub(super) const EVENTS: usize = 64;
 
 /// Between two looks at connections that may be quiet for too long.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// How long requests that may come behind one that does not read its body have to wait at most.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// After running out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

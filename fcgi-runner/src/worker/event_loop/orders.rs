@@ -3,16 +3,20 @@
 use std::io::Read;
 use std::os::fd::AsFd;
 
+use super::super::settings::Feeding;
 use super::{EventLoop, State};
 use crate::os::channel::{Heard, Order, Report};
 use crate::os::signals::WorkerSignal;
 
-impl EventLoop<'_> {
+impl EventLoop {
     /// Runs what the application itself wants to do about signals.
     pub(super) fn run_handlers(&self) {
         let mut rung = [0; 64];
         while self.bell.as_ref().is_some_and(|mut bell| bell.read(&mut rung).is_ok_and(|count| count > 0)) {}
-        self.host.handle_signals();
+        match &self.settings.feeding {
+            Feeding::Pull => self.host.handle_signals(),
+            Feeding::Loop(handle) => handle.note_signals(),
+        }
     }
 
     pub(super) fn hear_master(&mut self) {
@@ -59,8 +63,8 @@ impl EventLoop<'_> {
         }
         let was_serving = self.state == State::Serving;
         self.state = state;
-        if let Some(pool) = &self.pool {
-            pool.tell_ends(true);
+        if let Some(counts) = &self.counts {
+            counts.tell_ends(true);
         }
         if was_serving
             && state == State::Retiring

@@ -31,7 +31,7 @@ impl Turns {
     }
 }
 
-impl EventLoop<'_> {
+impl EventLoop {
     /// Serves the connections that have input, and hears what else was said.
     pub(super) fn take_turns(
         &mut self,
@@ -41,7 +41,7 @@ impl EventLoop<'_> {
     ) -> io::Result<()> {
         for event in ready.iter().filter(|event| !is_shared(event.token)) {
             // What does not come from visitors is heard at once; with threads, nothing waits long for this one.
-            if event.token >= LINE || self.pool.is_some() {
+            if event.token >= LINE || self.counts.is_some() {
                 self.handle(event.token, work, blocker)?;
             } else if let Some(entry) = self.connections.get_mut(event.token)
                 && !std::mem::replace(&mut entry.waits, true)
