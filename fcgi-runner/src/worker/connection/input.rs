@@ -142,7 +142,7 @@ impl Input {
     pub(super) fn take(&mut self, got: usize, peer: &dyn Fn() -> String) {
         self.last_progress = Instant::now();
         self.waits_since = None;
-        self.room = if got >= self.room { LARGE_READ } else { FIRST_READ };
+        let filled = got >= self.room;
         if let Some((_, thrown_away)) = &mut self.lingers {
             *thrown_away += got;
         }

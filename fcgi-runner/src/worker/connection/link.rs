@@ -216,8 +216,11 @@ impl Connection {
             request.abort();
             return true;
         }
-        if body.has_news() {
-            // Somebody looked after the connection, and has read.
+        if !body.has_news() {
+            // Nearly always more is there already; a wait would be one system call more.
+            self.read(&mut input);
+        }
+        if body.has_news() || input.is_over() || request.is_ended() {
             return true;
         }
         input.pulled = true;
