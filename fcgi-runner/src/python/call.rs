@@ -169,19 +169,20 @@ impl<'py> Call<'py> {
         let gone = self.request.is_aborted() || self.response.get().answer()?.is_gone();
         let interrupted =
             app.interrupter.as_ref().is_some_and(|interrupter| interrupter.is_cause(self.py, error));
-        let traceback = traceback(self.py, error);
         if gone && interrupted {
             tracing::info!(peer = %self.request.peer(), "the visitor went away, the application was interrupted");
         } else if gone && error.is_instance_of::<PyConnectionResetError>(self.py) {
             tracing::debug!(peer = %self.request.peer(), "the web server went away before the request was over");
         } else {
+            // Only now: making one has the interpreter import modules of a megabyte, once.
+            let traceback = traceback(self.py, error);
             errors::send(&self.request, &traceback, blocker);
+            if app.debug {
+                self.response.get().answer()?.fail(500, &page::traceback_page(&traceback), blocker);
+                return Ok(());
+            }
         }
-        let page = if app.debug {
-            page::traceback_page(&traceback)
-        } else {
-            page::error_page(500, "", "The application has met an error. Its log says more.")
-        };
+        let page = page::error_page(500, "", "The application has met an error. Its log says more.");
         self.response.get().answer()?.fail(500, &page, blocker);
         Ok(())
     }
