@@ -226,7 +226,9 @@ impl<'s> Server<'s> {
             board: plan.board.clone(),
             threads: plan.threads.map_or(1, |rules| rules.max_threads),
             work: &work,
-            nursing: prepare.as_ref().map(|prepare| Nursing { prepare, stays: self.config.preload }),
+            nursing: prepare
+                .as_ref()
+                .map(|prepare| Nursing { prepare, stays: self.config.preload && !self.is_one_process() }),
             front,
             verdict: &mut |result: Result<(), Failure>| {
                 if result.is_ok() {
