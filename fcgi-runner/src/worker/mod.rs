@@ -122,8 +122,9 @@ impl Worker {
             };
             let (service, host) = (service.clone(), self.host.clone());
             let mut lead = Some(|| {
+                let reserve = Reserve::new(Crew::new(rules, service, host, handle, counts));
                 event_loop.begin(first, &PlainBlocker)?;
-                Reserve::new(Crew::new(rules, service, host, handle, counts, event_loop)).run()
+                reserve.run(event_loop)
             });
             // An interpreter that this thread was attached to all along is left to the application's threads.
             blocker.block(&mut || {

@@ -20,7 +20,7 @@ pub struct LoopHandle {
     wake: Arc<Wake>,
     /// Connections that may have come to their end.
     finished: Mutex<Vec<Token>>,
-    /// Changes whenever the lead is taken or becomes vacant; odd while it is vacant, as it is at first.
+    /// Changes whenever the lead is taken or becomes vacant; odd while it is vacant. At first, the reserve leads.
     changes: AtomicU64,
     /// Requests that wait for what only a reader can bring.
     needs: AtomicUsize,
@@ -41,7 +41,7 @@ impl LoopHandle {
             poller,
             wake,
             finished: Mutex::default(),
-            changes: AtomicU64::new(1),
+            changes: AtomicU64::new(0),
             needs: AtomicUsize::new(0),
             reserve: thread::current(),
             asleep: AtomicBool::new(false),

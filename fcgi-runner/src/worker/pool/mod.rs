@@ -10,6 +10,7 @@ mod reserve;
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
@@ -104,8 +105,8 @@ struct Table {
     parked: Vec<Arc<Seat>>,
     total: usize,
     over: bool,
-    /// How it ended, with the loop, until the reserve takes it.
-    outcome: Option<(io::Result<()>, Box<EventLoop>)>,
+    /// How it ended, until the reserve takes it; with the loop, whose connections stay open as long as requests run.
+    outcome: Option<(io::Result<()>, Option<Box<EventLoop>>)>,
 }
 
 /// Where an idle thread waits.
@@ -117,23 +118,27 @@ struct Seat {
 }
 
 impl Crew {
-    /// Threads for a loop that has begun, and may have work already.
+    /// Those who will serve what is read.
     pub(super) fn new(
         rules: ThreadRules,
         service: Arc<Service>,
         host: Arc<dyn Host>,
         handle: Arc<LoopHandle>,
         counts: Arc<Counts>,
-        mut event_loop: Box<EventLoop>,
     ) -> Self {
-        let queue = event_loop.work.drain(..).collect();
         let pace = Pace::new(host.runs_in_parallel());
-        let table = Mutex::new(Table { event_loop: Some(event_loop), queue, ..Table::default() });
-        Self { rules, service, host, handle, counts, pace, table }
+        Self { rules, service, host, handle, counts, pace, table: Mutex::default() }
     }
 
-    /// The life of an application thread.
-    fn run(&self, seat: &Arc<Seat>) {
+    /// The life of an application thread. One that panics may have had the loop: the worker cannot go on.
+    fn run(&self) {
+        let seat = Arc::new(Seat::new());
+        if catch_unwind(AssertUnwindSafe(|| self.serve_for_life(&seat))).is_err() {
+            self.finish(Err(io::Error::other("a thread of the server has panicked")), None);
+        }
+    }
+
+    fn serve_for_life(&self, seat: &Arc<Seat>) {
         self.host.run_thread(&mut |blocker| {
             let mut has_served = false;
             loop {
@@ -188,7 +193,7 @@ impl Crew {
             match event_loop.round() {
                 Ok(true) => {}
                 end => {
-                    self.finish(end.map(drop), event_loop);
+                    self.finish(end.map(drop), Some(event_loop));
                     return None;
                 }
             }
@@ -223,7 +228,7 @@ impl Crew {
     }
 
     /// The loop has come to its end: lets everybody know.
-    fn finish(&self, outcome: io::Result<()>, event_loop: Box<EventLoop>) {
+    fn finish(&self, outcome: io::Result<()>, event_loop: Option<Box<EventLoop>>) {
         let mut table = self.table();
         table.over = true;
         table.outcome = Some((outcome, event_loop));

@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::super::event_loop::EventLoop;
+use super::Crew;
 use super::handle::{TICK, is_vacant};
-use super::{Crew, Seat};
 
 /// The reserve with its hold on the other threads.
 pub(in crate::worker) struct Reserve {
@@ -31,11 +31,13 @@ impl Reserve {
         reserve
     }
 
-    /// Stands by until the worker's end; then the threads finish what was handed in, and are waited for.
+    /// Leads a loop that has begun, then stands by until the worker's end; then the threads finish what was handed in, and are
+    /// waited for.
     ///
     /// # Errors
     /// When the kernel refuses what a loop needs; nobody is waited for then.
-    pub(in crate::worker) fn run(mut self) -> io::Result<()> {
+    pub(in crate::worker) fn run(mut self, event_loop: Box<EventLoop>) -> io::Result<()> {
+        self.lead(event_loop);
         let (mut seen, mut since, mut quiet) = (0, Instant::now(), 0);
         loop {
             self.run_handlers();
@@ -71,11 +73,17 @@ impl Reserve {
 
     /// Leads, unless somebody else has begun to.
     fn step_in(&mut self, called: bool) {
-        let Some(mut event_loop) = self.crew.table().take_lead(&self.crew.handle) else { return };
+        let taken = self.crew.table().take_lead(&self.crew.handle);
         if !called {
             // A request takes long; perhaps it waits.
             self.crew.pace.suspect();
         }
+        if let Some(event_loop) = taken {
+            self.lead(event_loop);
+        }
+    }
+
+    fn lead(&mut self, mut event_loop: Box<EventLoop>) {
         let mut begins = true;
         loop {
             self.run_handlers();
@@ -89,7 +97,7 @@ impl Reserve {
             }
             match event_loop.round() {
                 Ok(true) => {}
-                end => return self.crew.finish(end.map(drop), event_loop),
+                end => return self.crew.finish(end.map(drop), Some(event_loop)),
             }
         }
     }
@@ -135,7 +143,7 @@ impl Reserve {
         let started = std::thread::Builder::new()
             .name("fcgi-app".to_owned())
             .stack_size(STACK)
-            .spawn(move || crew.run(&Arc::new(Seat::new())));
+            .spawn(move || crew.run());
         match started {
             Ok(thread) => self.threads.push(thread),
             Err(error) => {
@@ -147,7 +155,7 @@ impl Reserve {
 
     fn join(&mut self) {
         for thread in self.threads.drain(..) {
-            // A thread that panicked has logged it.
+            // None panics: each catches that itself.
             let _ = thread.join();
         }
     }
