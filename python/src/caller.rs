@@ -63,13 +63,22 @@ fn action(signal: i32) -> Option<libc::sigaction> {
     (status == 0).then(|| unsafe { action.assume_init() })
 }
 
-/// There is no way to ask for the umask alone: for a moment nothing is allowed to others.
+/// The kernel tells it in `/proc`. Elsewhere it has to be changed to be known: for a moment nothing is allowed to others, which
+/// threads of the program may notice.
 fn umask() -> libc::mode_t {
-    // SAFETY: always succeeds and touches nothing but the mask.
-    let umask = unsafe { libc::umask(0o077) };
-    // SAFETY: as above.
-    unsafe { libc::umask(umask) };
-    umask
+    told_umask().unwrap_or_else(|| {
+        // SAFETY: always succeeds and touches nothing but the mask.
+        let umask = unsafe { libc::umask(0o077) };
+        // SAFETY: as above.
+        unsafe { libc::umask(umask) };
+        umask
+    })
+}
+
+fn told_umask() -> Option<libc::mode_t> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    libc::mode_t::from_str_radix(umask.trim(), 8).ok()
 }
 
 /// The signals that a server without a master handles itself.

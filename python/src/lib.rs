@@ -3,8 +3,9 @@
 //! In come the words of the command line and perhaps a callable; they go to the same [`fcgi_runner::start`] as those of the
 //! binary. What is friendly to programs (keyword arguments, the shapes of Django and flup) is written in Python around it.
 //!
-//! The interpreter's lock is held by the calling thread all the time, but for while it waits: the library lets go of it
-//! there itself, and forks with the interpreter's own hooks.
+//! The interpreter's lock, if it has one, is held by the calling thread all the time, but for while it waits: the library lets
+//! go of it there itself, and forks with the interpreter's own hooks. Nothing relies on that lock to keep threads apart, so a
+//! free-threaded interpreter stays one.
 
 mod caller;
 
@@ -21,7 +22,7 @@ use pyo3::prelude::*;
 use self::caller::Caller;
 
 /// The door for programs that bring their own interpreter; see `fcgi_runner`.
-#[pymodule]
+#[pymodule(gil_used = false)]
 #[pyo3(name = "_native")]
 mod native {
     #[pymodule_export]

@@ -216,6 +216,17 @@ impl Host for PythonHost {
         self.guest
     }
 
+    fn runs_in_parallel(&self) -> bool {
+        // A module may have asked for the lock that a free-threaded interpreter does without.
+        let has_lock = |py: Python<'_>| -> PyResult<bool> {
+            match py.import("sys")?.getattr_opt("_is_gil_enabled")? {
+                Some(asked) => asked.call0()?.extract(),
+                None => Ok(true),
+            }
+        };
+        interpreter::is_started() && Python::attach(|py| !has_lock(py).unwrap_or(true))
+    }
+
     fn is_given(&self) -> bool {
         self.given.values().next().is_some()
     }
