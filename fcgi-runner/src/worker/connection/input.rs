@@ -151,6 +151,9 @@ impl Input {
             tracing::warn!(peer = peer(), error = %error, hint, "protocol error, the connection is closed");
             self.dead = true;
         }
+        // The rest of a body's record is on its way, however little of it has come.
+        let streams = filled || self.protocol.is_mid_record() && !self.requests.is_empty();
+        self.room = if streams { LARGE_READ } else { FIRST_READ };
         while let Some(piece) = self.protocol.poll_transmit() {
             // Read again elsewhere, it would be answered again.
             self.begun = None;
