@@ -60,7 +60,9 @@ fn serve<'s>(sandbox: &'s Sandbox, options: &[&str]) -> Server<'s> {
     // All workers have begun when so many requests have run at once.
     let many: Vec<_> =
         (0..8).map(|_| fcgi_tests::in_background(&server.address, Request::get("/sleep/300"))).collect();
-    many.into_iter().for_each(|answer| drop(answer.join().unwrap()));
+    for answer in many {
+        answer.join().unwrap();
+    }
     server
 }
 

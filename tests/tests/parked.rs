@@ -145,9 +145,9 @@ fn hundreds_of_requests_at_once_on_connections_of_a_busy_worker_are_served_meanw
     for client in &mut clients[1..] {
         client.send(&Request::get("/pid").kept().bytes());
     }
-    let served: BTreeSet<String> = clients[1..].iter_mut().map(|client| client.answer(1).text()).collect();
+    let workers: BTreeSet<String> = clients[1..].iter_mut().map(|client| client.answer(1).text()).collect();
     assert_eq!(sandbox.held("a"), [pid], "it was busy all the time");
-    assert!(!served.contains(&pid.to_string()), "{served:?}");
+    assert!(!workers.contains(&pid.to_string()), "{workers:?}");
     sandbox.release("a");
     assert_eq!(clients[0].answer(1).text(), "held");
     server.stop();

@@ -74,6 +74,7 @@ fn limits(read: &Reader<'_>) -> Result<Limits, UsageError> {
         write_timeout: read.time("writetimeout")?.unwrap_or_default(),
         drain_timeout: read.time("draintimeout")?.unwrap_or_default(),
         idle_timeout: read.time("idletimeout")?.unwrap_or_default(),
+        queue_timeout: read.time("queuetimeout")?.filter(|time| !time.is_zero()),
     })
 }
 

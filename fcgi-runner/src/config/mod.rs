@@ -137,6 +137,8 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// How long an idle connection may stay.
     pub idle_timeout: Duration,
+    /// How long a request may wait before it is served; `None` is for ever.
+    pub queue_timeout: Option<Duration>,
 }
 
 /// What to do with a request that nobody waits for any more.

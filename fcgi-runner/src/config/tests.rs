@@ -71,6 +71,7 @@ fn nothing_typed_gives_the_presets() {
         write_timeout: seconds(60),
         drain_timeout: seconds(30),
         idle_timeout: seconds(60),
+        queue_timeout: None,
     };
     assert_eq!(config.limits, limits);
     assert_eq!((config.loglevel, config.access_format), (LogLevel::Info, AccessFormat::Combined));

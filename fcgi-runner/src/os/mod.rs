@@ -3,6 +3,8 @@
 //! Everything here is a thin, typed door to the kernel: sockets, processes, signals, shared memory. It takes
 //! descriptors and paths, gives back owned values, and never decides what the server should do.
 
+pub mod arrivals;
+pub mod backlog;
 pub mod channel;
 pub mod clock;
 pub mod daemon;

@@ -11,7 +11,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use super::arrivals::Arrivals;
+use super::backlog::Backlog;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
@@ -25,10 +28,14 @@ pub struct Slot {
     threads: AtomicU32,
     /// Requests served since the start of this worker.
     served: AtomicU64,
+    /// Connections whose turn has not come, although they have input.
+    waiting: AtomicU32,
+    /// Connections accepted by all workers that ever had this slot, for each of the first listen queues.
+    accepted: [AtomicU32; QUEUES],
 }
 
 /// The board's own line: how the workers wake the master.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(C, align(64))]
 struct Head {
     /// The master wants to hear when fewer workers than `wanted_idle` are idle; cleared by the worker that rings.
@@ -36,6 +43,11 @@ struct Head {
     wanted_idle: AtomicU32,
     /// Slots above this one have never been used.
     high: AtomicU32,
+    /// Requests that were refused because they had waited for too long, and that the log has not told of.
+    late: AtomicU32,
+    /// When it was told last, in seconds; 0 is never.
+    late_told: AtomicU32,
+    arrivals: [Arrivals; QUEUES],
 }
 
 /// What the master reads of a worker.
@@ -61,6 +73,8 @@ pub struct Scoreboard {
     count: NonZeroUsize,
     bytes: NonZeroUsize,
     bell: EventFd,
+    /// Times in the mapping are counted from here.
+    epoch: Instant,
 }
 
 // SAFETY: the mapping lives as long as the board and holds atomics alone.
@@ -83,7 +97,7 @@ impl Scoreboard {
         let head = memory.cast::<Head>();
         // SAFETY: the mapping has room for the head and `count` slots behind it.
         let slots = unsafe { head.add(1) }.cast::<Slot>();
-        Ok(Arc::new(Self { head, slots, count, bytes, bell }))
+        Ok(Arc::new(Self { head, slots, count, bytes, bell, epoch: Instant::now() }))
     }
 
     /// How many slots there are.
@@ -136,9 +150,60 @@ impl Scoreboard {
     /// How many workers other than that of a slot are idle, `most` at most.
     pub fn idle_besides(&self, slot: usize, most: usize) -> usize {
         (0..self.head().high.load(Ordering::Relaxed) as usize)
-            .filter(|index| *index != slot && self.slot(*index).load().is_idle())
+            .filter(|index| *index != slot && self.slot(*index).could_help())
             .take(most)
             .count()
+    }
+
+    /// Counts a connection that the worker of a slot has accepted from a listen queue.
+    pub fn note_accepted(&self, slot: usize, queue: usize) {
+        if let Some(accepted) = self.slot(slot).accepted.get(queue) {
+            accepted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks how many wait in a listen queue, unless somebody has in the last `pause`.
+    pub fn look_at(&self, queue: usize, backlog: &Backlog, pause: Duration) {
+        if let Some(arrivals) = self.head().arrivals.get(queue) {
+            arrivals.look(backlog, self.epoch.elapsed(), pause, || self.accepted(queue));
+        }
+    }
+
+    /// Since when the connection has waited that leaves a listen queue after `more` others; the last one that was accepted is
+    /// `None` others away. Nothing when nobody has seen it wait.
+    pub fn waits_since(&self, queue: usize, more: Option<u32>) -> Option<Instant> {
+        let number = self.accepted(queue).wrapping_add(more.map_or(0, |more| more + 1));
+        let waited = self.head().arrivals.get(queue)?.waited(number, self.epoch.elapsed())?;
+        Instant::now().checked_sub(waited)
+    }
+
+    fn accepted(&self, queue: usize) -> u32 {
+        let slots = (0..self.head().high.load(Ordering::Relaxed) as usize).map(|index| self.slot(index));
+        let counts = slots.filter_map(|slot| slot.accepted.get(queue));
+        counts.fold(0, |sum, count| sum.wrapping_add(count.load(Ordering::Relaxed)))
+    }
+
+    /// Counts a request that was refused because it had waited for too long.
+    pub fn note_late(&self) {
+        self.head().late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the log has to be told of such requests some time.
+    pub fn has_untold(&self) -> bool {
+        self.head().late.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many such requests the log has to be told of now: of the first at once, of others not until `pause` is over.
+    pub fn take_late(&self, pause: Duration) -> Option<u32> {
+        let head = self.head();
+        let now = u32::try_from(self.epoch.elapsed().as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        let told = head.late_told.load(Ordering::Relaxed);
+        let is_soon = told > 0 && u64::from(now - told.min(now)) < pause.as_secs();
+        if is_soon || !self.has_untold() {
+            return None;
+        }
+        head.late_told.compare_exchange(told, now, Ordering::AcqRel, Ordering::Relaxed).ok()?;
+        Some(head.late.swap(0, Ordering::Relaxed)).filter(|count| *count > 0)
     }
 
     /// The descriptor on which the bell is heard.
@@ -163,12 +228,22 @@ impl Slot {
     fn reset(&self, threads: usize) {
         self.running.store(0, Ordering::Relaxed);
         self.served.store(0, Ordering::Relaxed);
+        self.waiting.store(0, Ordering::Relaxed);
         self.threads.store(u32::try_from(threads).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// Gives the slot back after its worker's end.
     pub fn close(&self) {
         self.reset(0);
+    }
+
+    /// Says how many connections have input and wait for their turn.
+    pub fn set_waiting(&self, count: usize) {
+        self.waiting.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    fn could_help(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0 && self.load().is_idle()
     }
 
     /// Counts a request in; `true` when no further one could run at once.
@@ -191,6 +266,9 @@ impl Slot {
         }
     }
 }
+
+/// Listen queues at which can be looked: a server has one, or two where a name stands for two addresses.
+const QUEUES: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -218,9 +296,38 @@ mod tests {
         assert_eq!(board.idle_besides(0, 9), 1);
         assert_eq!(board.idle_besides(1, 9), 0);
         assert_eq!(board.idle_besides(0, 0), 0);
+        slot.set_waiting(2);
+        assert_eq!(board.idle_besides(0, 9), 0, "it has enough to do itself");
         assert!(!board.slot(0).load().is_idle(), "a free slot is nobody");
         slot.close();
         assert_eq!(slot.load(), Load::default());
+    }
+
+    #[test]
+    fn the_log_is_told_of_late_requests_once_in_a_while() {
+        let board = board(2);
+        let pause = Duration::from_secs(3600);
+        assert_eq!(board.take_late(pause), None);
+        board.note_late();
+        assert_eq!(board.take_late(pause), Some(1));
+        (0..5).for_each(|_| board.note_late());
+        assert_eq!(board.take_late(pause), None);
+        assert!(board.has_untold());
+        assert_eq!(board.take_late(Duration::ZERO), Some(5));
+        assert!(!board.has_untold());
+    }
+
+    #[test]
+    fn connections_are_counted_over_all_workers_that_ever_were() {
+        let board = board(3);
+        (0..3).for_each(|index| board.open_slot(index, 1));
+        for (slot, queue) in [(0, 0), (1, 0), (1, 0), (2, 1), (0, 99)] {
+            board.note_accepted(slot, queue);
+        }
+        board.slot(1).close();
+        assert_eq!((board.accepted(0), board.accepted(1), board.accepted(99)), (3, 1, 0));
+        assert_eq!(board.waits_since(0, None), None, "nobody has looked");
+        assert_eq!(board.waits_since(99, None), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Passing};
-use super::service::Service;
+use super::queues::Queues;
 use crate::os::handoff::Handoff;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::socket;
@@ -34,8 +34,7 @@ struct Shared {
     /// Where to pass connections on to; there may be no siblings.
     handoff: Option<Arc<Handoff>>,
     wake: Arc<Wake>,
-    /// Tells whether siblings are idle.
-    service: Arc<Service>,
+    queues: Arc<Queues>,
     /// A socket without a peer: takes the place of connections that were passed on.
     blank: UnixStream,
     /// Changes whenever the loop becomes busy or idle; odd while it is busy.
@@ -67,14 +66,14 @@ impl Attendant {
         poller: Arc<Poller>,
         handoff: Option<Arc<Handoff>>,
         wake: Arc<Wake>,
-        service: Arc<Service>,
+        queues: Arc<Queues>,
     ) -> io::Result<Self> {
         let (blank, _) = UnixStream::pair()?;
         let shared = Arc::new(Shared {
             poller,
             handoff,
             wake,
-            service,
+            queues,
             blank,
             rounds: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
@@ -164,6 +163,9 @@ impl Shared {
                 return;
             }
             let rounds = self.rounds.load(Ordering::SeqCst);
+            if self.queues.is_timed() && (rounds != seen || !rounds.is_multiple_of(2)) {
+                self.queues.look();
+            }
             if rounds != seen {
                 (seen, quiet, looks) = (rounds, 0, 0);
             } else if rounds.is_multiple_of(2) {
@@ -208,7 +210,9 @@ impl Shared {
     /// Passes the connections on that have input, as long as the loop does not come round: to siblings that are idle, or, when
     /// the loop is `stuck`, to whichever worker is idle first.
     fn relieve(&self, rounds: u64, ready: &mut ReadyList, stuck: bool) {
-        let Some(handoff) = self.handoff.as_deref().filter(|_| self.has_more_to_look_after()) else { return };
+        if !self.has_more_to_look_after() || self.handoff.is_none() && !self.queues.is_timed() {
+            return;
+        }
         let mut passed = 0;
         loop {
             let before = passed;
@@ -223,7 +227,7 @@ impl Shared {
                 if self.rounds.load(Ordering::SeqCst) != rounds {
                     break;
                 }
-                let taken = (stuck || self.has_idle_siblings()) && self.pass_on(&connection, handoff);
+                let taken = (stuck || self.queues.idle_siblings(1) > 0) && self.pass_on(&connection);
                 if taken {
                     self.let_go(&connection);
                     passed += 1;
@@ -242,10 +246,6 @@ impl Shared {
         }
     }
 
-    fn has_idle_siblings(&self) -> bool {
-        self.service.board.idle_besides(self.service.slot, 1) > 0
-    }
-
     /// Whether the loop watches anything but the connection it serves.
     fn has_more_to_look_after(&self) -> bool {
         let table = self.table();
@@ -257,9 +257,10 @@ impl Shared {
     }
 
     /// Passes a connection on, unless that has become useless meanwhile.
-    fn pass_on(&self, connection: &Connection, handoff: &Handoff) -> bool {
+    fn pass_on(&self, connection: &Connection) -> bool {
         let table = self.table();
-        !table.keeps_all && connection.pass_on(handoff) == Passing::Done
+        let handoff = self.handoff.as_ref().filter(|_| !table.keeps_all);
+        handoff.is_some_and(|handoff| connection.pass_on(handoff) == Passing::Done)
     }
 
     /// Ends this process's share in a connection that was passed on: the new owner alone decides when it is closed.

@@ -22,8 +22,8 @@ use crate::config::Limits;
 /// Something for an application thread to do.
 #[derive(Debug)]
 pub enum Work {
-    /// Let the application answer.
-    Serve(Arc<Request>),
+    /// Let the application answer what has waited since then, as far as somebody has seen it.
+    Serve(Arc<Request>, Instant),
     /// Answer with a page of our own.
     Refuse(Arc<Request>, Refusal),
 }
@@ -57,11 +57,11 @@ pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Weak<dyn Link>, settin
             _ => {}
         }
     }
-    let Input { requests, ready, .. } = input;
+    let Input { requests, ready, seen_at, .. } = input;
     for active in requests.iter_mut().filter(|active| active.stage == Stage::Arriving) {
         if is_ready(&active.request, settings) {
             active.stage = Stage::Given;
-            ready.push(Work::Serve(active.request.clone()));
+            ready.push(Work::Serve(active.request.clone(), *seen_at));
         }
     }
 }

@@ -5,6 +5,7 @@ mod connection;
 mod event_loop;
 mod intake;
 pub mod pool;
+mod queues;
 mod service;
 pub mod settings;
 
@@ -19,6 +20,7 @@ use slab::Slab;
 
 use self::event_loop::{EVENTS, EventLoop, State, Turns};
 use self::pool::{Counts, Crew, LoopHandle, Reserve, ThreadRules};
+use self::queues::Queues;
 pub use self::service::Service;
 use self::settings::{Feeding, Settings};
 use crate::app::{Application, Host, PlainBlocker};
@@ -62,7 +64,11 @@ impl Worker {
         let poller = Arc::new(Poller::new()?);
         let wake = Arc::new(Wake::new()?);
         let signals = signals::install_worker_handlers(self.line.is_none())?;
+        let queue_timeout = self.settings.limits.queue_timeout;
+        let queues = Arc::new(Queues::new(self.board.clone(), self.slot, queue_timeout));
+        queues.begin(&self.listeners);
         let mut service = Service::new(self.app, self.board, self.slot);
+        service.queue_timeout = queue_timeout;
         service.access_log = self.access_log;
         service.max_requests = self.max_requests;
         let service = Arc::new(service);
@@ -94,6 +100,7 @@ impl Worker {
             logs: self.logs,
             connections: Slab::new(),
             attendant: None,
+            queues,
             turns: Turns::default(),
             state: State::Serving,
             work: Vec::new(),
@@ -133,6 +140,7 @@ impl Worker {
                 }
             });
         });
+        service.tell_late(true);
         result
     }
 }

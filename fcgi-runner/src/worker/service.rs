@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::intake::{Refusal, Work};
 use crate::app::{Application, Blocker, Request, answer_with_page};
@@ -17,6 +18,8 @@ pub struct Service {
     pub slot: usize,
     /// Requests after which the worker leaves; 0: never.
     pub max_requests: u64,
+    /// Requests that have waited for longer are not served.
+    pub queue_timeout: Option<Duration>,
     served: AtomicU64,
     exhausted: AtomicBool,
 }
@@ -29,6 +32,7 @@ impl Service {
             board,
             slot,
             max_requests: 0,
+            queue_timeout: None,
             served: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
         }
@@ -37,13 +41,47 @@ impl Service {
     /// Does one piece of work.
     pub fn perform(&self, work: &Work, blocker: &dyn Blocker) {
         match work {
-            Work::Serve(request) => self.serve(request, blocker),
+            Work::Serve(request, since) => {
+                if self.queue_timeout.is_some_and(|limit| since.elapsed() > limit) {
+                    self.turn_away(request, blocker);
+                } else {
+                    self.serve(request, blocker);
+                }
+            }
             Work::Refuse(request, refusal) => {
                 note_refusal(request, refusal);
                 answer_with_page(request, refusal.code, refusal.title, &refusal.text, blocker);
                 self.log(request);
             }
         }
+    }
+
+    /// Answers a request that has waited for too long, and that nobody may wait for any more.
+    fn turn_away(&self, request: &Arc<Request>, blocker: &dyn Blocker) {
+        let text = "The server has too much to do now. Please try again in a few seconds.";
+        answer_with_page(request, 503, "Service Unavailable", text, blocker);
+        self.log(request);
+        self.board.note_late();
+        self.tell_late(false);
+    }
+
+    /// Tells the log how many requests were turned away, if it is time, or in any case at the end.
+    pub fn tell_late(&self, at_end: bool) {
+        let Some(limit) = self.queue_timeout else { return };
+        let pause = if at_end { Duration::ZERO } else { TELL_PAUSE };
+        if let Some(requests) = self.board.take_late(pause) {
+            let seconds = limit.as_secs_f64();
+            tracing::warn!(
+                requests,
+                seconds,
+                "requests have waited for longer than `queuetimeout` and were answered with 503"
+            );
+        }
+    }
+
+    /// Whether the log has to be told of such requests some time.
+    pub fn has_untold(&self) -> bool {
+        self.queue_timeout.is_some() && self.board.has_untold()
     }
 
     /// Whether the worker has served as many requests as it may.
@@ -79,6 +117,9 @@ impl Service {
         }
     }
 }
+
+/// Between two lines about requests that were turned away.
+const TELL_PAUSE: Duration = Duration::from_secs(10);
 
 /// Tells the log why a request is not served; of visitors who have left, only those who look for them.
 fn note_refusal(request: &Request, refusal: &Refusal) {

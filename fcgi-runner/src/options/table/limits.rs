@@ -106,6 +106,14 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
         "Close connections that the web server keeps after so long without a request",
     ),
     option(
+        Section::Limits,
+        "queuetimeout",
+        Seconds,
+        "SECONDS",
+        Preset::Value("0"),
+        "Answer requests with 503 that have waited for longer than this before they could be served; 0 is never",
+    ),
+    option(
         Section::Preview,
         "http",
         Address,

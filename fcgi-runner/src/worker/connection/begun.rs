@@ -36,15 +36,15 @@ impl Connection {
     pub(in crate::worker) fn unpack(&self, luggage: Luggage) {
         let mut input = self.input();
         let Luggage { begun, head_since, waits_since } = luggage;
-        (input.head_since, input.waits_since) = (head_since, waits_since);
-        if begun.is_empty() {
-            return;
+        input.head_since = head_since;
+        if !begun.is_empty() {
+            input.buffer.extend_from_slice(&begun);
+            let got = begun.len();
+            input.begun = Some(begun);
+            input.take(got, &|| self.peer_name());
+            self.drain(&mut input);
         }
-        input.buffer.extend_from_slice(&begun);
-        let got = begun.len();
-        input.begun = Some(begun);
-        input.take(got, &|| self.peer_name());
-        self.drain(&mut input);
+        input.waits_since = waits_since;
     }
 
     /// Notes that input has waited to be read since `now`, unless it is known that it has for longer.

@@ -48,6 +48,8 @@ pub(crate) struct Input {
     pub(super) begun: Option<Vec<u8>>,
     /// Since when input has waited to be read, as far as somebody has seen it.
     pub(super) waits_since: Option<Instant>,
+    /// Since when the last input has waited that was read.
+    pub(crate) seen_at: Instant,
 }
 
 /// A request that was begun and not ended.
@@ -135,14 +137,19 @@ impl Input {
             served_any: kept,
             begun: None,
             waits_since: None,
+            seen_at: now,
         }
     }
 
     /// Puts bytes where they belong that were read into the buffer.
     pub(super) fn take(&mut self, got: usize, peer: &dyn Fn() -> String) {
         self.last_progress = Instant::now();
-        self.waits_since = None;
+        self.seen_at = self.waits_since.unwrap_or(self.last_progress);
         let filled = got >= self.room;
+        if !filled {
+            // Nothing waits any more.
+            self.waits_since = None;
+        }
         if let Some((_, thrown_away)) = &mut self.lingers {
             *thrown_away += got;
         }

@@ -124,7 +124,10 @@ impl Connection {
                     input.note(got);
                     input.take(got, &|| self.peer_name());
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    input.waits_since = None;
+                    return;
+                }
                 Err(_) => {
                     input.die();
                     input.abandon();

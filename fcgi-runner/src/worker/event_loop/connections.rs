@@ -8,24 +8,19 @@ use super::super::attendant::Attendant;
 use super::super::connection::{Connection, Fate, Pause, Phase};
 use super::super::intake::Work;
 use super::super::settings::Feeding;
-use super::{Entry, EventLoop};
+use super::{Entry, EventLoop, Origin};
 use crate::app::Blocker;
-use crate::os::handoff::Luggage;
 
 impl EventLoop {
-    /// Takes a connection in, and reads from it at once: the request is usually there already. One that another worker has
-    /// had comes with luggage.
-    pub(super) fn adopt(
-        &mut self,
-        fd: OwnedFd,
-        luggage: Option<Luggage>,
-        work: &mut Vec<Work>,
-        blocker: &dyn Blocker,
-    ) {
+    /// Takes a connection in, and reads from it at once: the request is usually there already.
+    pub(super) fn adopt(&mut self, fd: OwnedFd, origin: Origin, work: &mut Vec<Work>, blocker: &dyn Blocker) {
         let vacant = self.connections.vacant_entry();
-        let connection = Connection::new(fd, vacant.key(), luggage.is_some(), self.settings.clone());
-        if let Some(luggage) = luggage {
-            connection.unpack(luggage);
+        let is_handed = matches!(origin, Origin::Handed(_));
+        let connection = Connection::new(fd, vacant.key(), is_handed, self.settings.clone());
+        match origin {
+            Origin::Accepted(None) => {}
+            Origin::Accepted(Some(since)) => connection.note_waiting(since),
+            Origin::Handed(luggage) => connection.unpack(luggage),
         }
         vacant.insert(Entry { connection: connection.clone(), watched: false, waits: false });
         self.advance(&connection, work, blocker);
@@ -115,7 +110,7 @@ impl EventLoop {
     fn attendant(&mut self) -> Option<&mut Attendant> {
         if self.attendant.is_none() && self.counts.is_none() {
             let (poller, handoff, wake) = (self.poller.clone(), self.handoff.clone(), self.wake.clone());
-            match Attendant::start(poller, handoff, wake, self.service.clone()) {
+            match Attendant::start(poller, handoff, wake, self.queues.clone()) {
                 Ok(attendant) => self.attendant = Some(attendant),
                 Err(error) => {
                     tracing::error!(%error, "nobody looks after connections while a request is served");

@@ -2,12 +2,12 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::connection::{Connection, Passing};
 use super::super::intake::Work;
 use super::super::pool::Counts;
-use super::{EventLoop, HANDOFF, LISTENER, SWEEP, State};
+use super::{EventLoop, HANDOFF, LISTENER, Origin, SWEEP, State};
 use crate::app::Blocker;
 use crate::os::handoff::Handed;
 
@@ -18,7 +18,10 @@ impl EventLoop {
             self.enter(State::Retiring);
         }
         match self.state {
-            State::Serving => self.mind_accepting(),
+            State::Serving => {
+                self.mind_accepting();
+                self.take_in_elders(work, blocker);
+            }
             State::Retiring | State::Stopping => self.wind_down(work, blocker),
             State::Quitting => {}
         }
@@ -26,6 +29,7 @@ impl EventLoop {
         self.end_pauses(now);
         if now.duration_since(self.swept_at) >= SWEEP {
             self.swept_at = now;
+            self.service.tell_late(false);
             self.sweep(now, work, blocker);
         }
     }
@@ -87,7 +91,7 @@ impl EventLoop {
             while let Some(Handed::Connection(fd, luggage)) =
                 self.handoff.as_ref().map(|handoff| handoff.take())
             {
-                self.adopt(fd, Some(luggage), work, blocker);
+                self.adopt(fd, Origin::Handed(luggage), work, blocker);
             }
         }
         if self.accepting && self.state == State::Stopping {
@@ -154,5 +158,18 @@ impl EventLoop {
                 entry.connection.end_pause();
             }
         }
+    }
+
+    /// How long to wait for events.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        let is_late = self.service.has_untold();
+        if self.connections.is_empty() && self.accept_again_at.is_none() && !is_late {
+            return None;
+        }
+        if self.is_held_up() {
+            return Some(self.queues.pause());
+        }
+        let pause = self.paused.front().map(|(until, _)| until.saturating_duration_since(Instant::now()));
+        Some(pause.map_or(SWEEP, |pause| pause.min(SWEEP)))
     }
 }

@@ -24,11 +24,12 @@ use super::attendant::Attendant;
 use super::connection::Connection;
 use super::intake::Work;
 use super::pool::Counts;
+use super::queues::Queues;
 use super::service::Service;
 use super::settings::Settings;
 use crate::app::{Blocker, Host, PlainBlocker};
 use crate::os::channel::{Line, Report};
-use crate::os::handoff::{Handed, Handoff};
+use crate::os::handoff::{Handed, Handoff, Luggage};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::signals::WorkerSignals;
@@ -55,6 +56,8 @@ pub(super) struct EventLoop {
     pub(super) connections: Slab<Entry>,
     /// Passes connections on while this thread serves; there is none before there is something to pass on.
     pub(super) attendant: Option<Attendant>,
+    /// The queues that siblings share.
+    pub(super) queues: Arc<Queues>,
     /// Connections with input that wait for this thread.
     pub(super) turns: Turns,
     pub(super) state: State,
@@ -81,6 +84,14 @@ pub(super) struct Entry {
     watched: bool,
     /// It is among those that wait for their turn.
     waits: bool,
+}
+
+/// Where a connection comes from.
+pub(super) enum Origin {
+    /// A listen queue, where it has been seen to wait since then.
+    Accepted(Option<Instant>),
+    /// Another worker.
+    Handed(Luggage),
 }
 
 /// How the worker's life goes.
@@ -123,7 +134,7 @@ impl EventLoop {
         }
         let mut work = Vec::new();
         if let Some(fd) = first {
-            self.adopt(fd, None, &mut work, blocker);
+            self.adopt(fd, Origin::Accepted(None), &mut work, blocker);
         }
         self.work = work;
         Ok(())
@@ -214,7 +225,9 @@ impl EventLoop {
             HANDOFF => {
                 if self.state == State::Serving && !self.is_full {
                     match self.handoff.as_ref().map_or(Handed::Nobody, |handoff| handoff.take()) {
-                        Handed::Connection(fd, luggage) => self.adopt(fd, Some(luggage), work, blocker),
+                        Handed::Connection(fd, luggage) => {
+                            self.adopt(fd, Origin::Handed(luggage), work, blocker);
+                        }
                         Handed::Exhausted(error) => self.pause_accepting(&error),
                         Handed::Nobody => self.look_for_connections(work, blocker)?,
                     }
@@ -239,7 +252,8 @@ impl EventLoop {
         let listener = &self.listeners[index];
         match socket::accept(listener.as_fd(), listener.is_tcp())? {
             Accepted::Connection(fd) => {
-                self.adopt(fd, None, work, blocker);
+                let origin = Origin::Accepted(self.queues.note_accepted(index));
+                self.adopt(fd, origin, work, blocker);
                 Ok(true)
             }
             Accepted::Nobody => Ok(false),
@@ -268,14 +282,6 @@ impl EventLoop {
             // The kernel may have told nobody else of the connection that waits.
             handoff.nudge();
         }
-    }
-
-    fn timeout(&self) -> Option<Duration> {
-        if self.connections.is_empty() && self.accept_again_at.is_none() {
-            return None;
-        }
-        let pause = self.paused.front().map(|(until, _)| until.saturating_duration_since(Instant::now()));
-        Some(pause.map_or(SWEEP, |pause| pause.min(SWEEP)))
     }
 
     fn is_over(&self) -> bool {

@@ -1,9 +1,9 @@
 //! Whose turn it is, where several connections of a worker have input at once and one thread reads and serves.
 //!
 //! They are served in the order in which their input was seen. A worker that is on its way round them for longer than a moment
-//! gives some to siblings that have nothing to do, and looks again whether somebody waits in the queues that are shared: a
-//! connection that is there waits no longer for those that are kept than they do for it. Where one connection alone has
-//! input, nothing of all this costs anything.
+//! gives some to siblings that have nothing to do, and looks again whether somebody waits in the queues that are shared: who
+//! has waited there for longer than the next one here comes first. Where one connection alone has input, nothing of all this
+//! costs anything.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,17 +11,18 @@ use std::time::{Duration, Instant};
 
 use super::super::connection::Passing;
 use super::super::intake::Work;
-use super::{EventLoop, LINE, State, is_shared};
+use super::{EventLoop, LINE, LISTENER, State, is_shared};
 use crate::app::Blocker;
 use crate::os::poller::{ReadyList, Token};
 
 /// Connections that wait for the thread.
 #[derive(Debug, Default)]
 pub(in crate::worker) struct Turns {
-    waiting: VecDeque<Token>,
+    /// Each with the time when its input was seen.
+    waiting: VecDeque<(Token, Instant)>,
     /// Requests took long in the last round that had several.
     slow: bool,
-    /// How many rounds have had several, one after the other.
+    /// How many rounds have had many, one after the other.
     crowded: u32,
 }
 
@@ -39,6 +40,14 @@ impl EventLoop {
         work: &mut Vec<Work>,
         blocker: &dyn Blocker,
     ) -> io::Result<()> {
+        let (mut events, mut others) = (ready.iter(), ready.iter().skip(1));
+        if let (Some(event), None) = (events.next(), others.next())
+            && self.turns.is_empty()
+        {
+            self.turns.crowded = 0;
+            return if is_shared(event.token) { Ok(()) } else { self.handle(event.token, work, blocker) };
+        }
+        let now = Instant::now();
         for event in ready.iter().filter(|event| !is_shared(event.token)) {
             // What does not come from visitors is heard at once; with threads, nothing waits long for this one.
             if event.token >= LINE || self.counts.is_some() {
@@ -46,72 +55,99 @@ impl EventLoop {
             } else if let Some(entry) = self.connections.get_mut(event.token)
                 && !std::mem::replace(&mut entry.waits, true)
             {
-                self.turns.waiting.push_back(event.token);
+                self.turns.waiting.push_back((event.token, now));
             }
         }
-        if self.turns.waiting.len() > 1 {
-            self.serve_several(work, blocker)
-        } else {
-            self.turns.crowded = 0;
-            self.serve_next(work, blocker).map(drop)
+        let Some((_, since)) = self.turns.waiting.front() else { return Ok(()) };
+        let is_crowd = self.turns.slow && self.accepting && ready.iter().any(|event| event.token >= LISTENER);
+        if is_crowd && self.queues.has_elder(&self.listeners, *since) {
+            return Ok(());
         }
+        self.serve_several(now, work, blocker)
     }
 
     /// Serves one after the other, for a moment.
-    fn serve_several(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
-        self.turns.crowded += 1;
+    fn serve_several(
+        &mut self,
+        begun: Instant,
+        work: &mut Vec<Work>,
+        blocker: &dyn Blocker,
+    ) -> io::Result<()> {
+        let is_crowded = self.turns.waiting.len() >= MANY;
+        self.turns.crowded = if is_crowded { self.turns.crowded + 1 } else { 0 };
         if self.turns.slow {
             self.share(usize::MAX);
-        } else if self.turns.crowded.is_multiple_of(CROWDED) {
+        } else if is_crowded && self.turns.crowded.is_multiple_of(CROWDED) {
             self.share(1);
         }
-        let begun = Instant::now();
         let mut served = 0;
-        while self.serve_next(work, blocker)? {
+        self.queues.note_turns(self.turns.waiting.len().saturating_sub(1));
+        while let Some((token, since)) = self.turns.waiting.pop_front() {
+            if let Some(entry) = self.connections.get_mut(token) {
+                entry.waits = false;
+                if self.queues.is_timed() {
+                    entry.connection.note_waiting(since);
+                }
+            }
+            self.handle(token, work, blocker)?;
             served += 1;
+            if self.turns.waiting.is_empty() && !self.turns.slow {
+                break;
+            }
             let took = begun.elapsed();
             if took > MOMENT {
                 self.turns.slow = took / served > MOMENT / 2;
                 self.share(usize::MAX);
+                self.queues.note_turns(self.turns.waiting.len());
                 return Ok(());
             }
         }
+        self.queues.note_turns(0);
         self.turns.slow = false;
         Ok(())
-    }
-
-    /// Serves the connection that has waited longest; `false` when none waits.
-    fn serve_next(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<bool> {
-        let Some(token) = self.turns.waiting.pop_front() else { return Ok(false) };
-        if let Some(entry) = self.connections.get_mut(token) {
-            entry.waits = false;
-        }
-        self.handle(token, work, blocker)?;
-        Ok(true)
     }
 
     /// Gives those that have waited longest to siblings that are idle, but for one, and `most` at most.
     fn share(&mut self, most: usize) {
         let Some(handoff) = self.handoff.clone().filter(|_| self.state == State::Serving) else { return };
         let spare = self.turns.waiting.len().saturating_sub(1).min(most);
-        let mut idle = self.service.board.idle_besides(self.service.slot, spare);
+        let mut idle = self.queues.idle_siblings(spare);
         let mut kept = Vec::new();
         while idle > 0
-            && let Some(token) = self.turns.waiting.pop_front()
+            && kept.len() <= MOST_KEPT
+            && let Some((token, since)) = self.turns.waiting.pop_front()
         {
             let Some(entry) = self.connections.get_mut(token) else { continue };
+            entry.connection.note_waiting(since);
             if entry.connection.pass_on(&handoff) == Passing::Done {
                 idle -= 1;
                 self.drop_connection(token);
             } else {
-                kept.push(token);
-                if kept.len() > MOST_KEPT {
-                    break;
-                }
+                kept.push((token, since));
             }
         }
-        for token in kept.into_iter().rev() {
-            self.turns.waiting.push_front(token);
+        for turn in kept.into_iter().rev() {
+            self.turns.waiting.push_front(turn);
+        }
+    }
+
+    /// Whether all application threads are busy, so that connections wait in the listen queues.
+    pub(super) fn is_held_up(&self) -> bool {
+        let could = !self.accepting && !self.is_full && !self.listeners.is_empty();
+        self.counts.is_some() && self.state == State::Serving && could
+    }
+
+    /// Takes in who has waited for long enough to be served in turn with those that are kept. Nobody else is idle, or would
+    /// have come before.
+    pub(super) fn take_in_elders(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        let Some(than) = Instant::now().checked_sub(self.queues.pause()) else { return };
+        if self.is_held_up() && self.queues.has_elder(&self.listeners, than) {
+            for index in 0..self.listeners.len() {
+                if self.queues.waits(index, than) {
+                    // A listener that is broken is found out when it is its turn.
+                    let _ = self.accept(index, work, blocker);
+                }
+            }
         }
     }
 }
@@ -119,8 +155,9 @@ impl EventLoop {
 /// How long one goes round before one looks who else waits, and who might help.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// After so many rounds with several, one connection goes to an idle sibling, however short the requests are.
+/// After so many rounds with so many, one connection goes to an idle sibling, however short the requests are.
 const CROWDED: u32 = 16;
+const MANY: usize = 4;
 
 /// Looks at so many connections that cannot be passed on, no more.
 const MOST_KEPT: usize = 16;
