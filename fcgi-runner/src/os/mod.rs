@@ -3,6 +3,7 @@
 //! Everything here is a thin, typed door to the kernel: sockets, processes, signals, shared memory. It takes
 //! descriptors and paths, gives back owned values, and never decides what the server should do.
 
+pub mod alarm;
 pub mod arrivals;
 pub mod backlog;
 pub mod channel;

@@ -24,6 +24,7 @@ use self::queues::Queues;
 pub use self::service::Service;
 use self::settings::{Feeding, Settings};
 use crate::app::{Application, Host, PlainBlocker};
+use crate::os::alarm::Alarm;
 use crate::os::channel::Line;
 use crate::os::handoff::Handoff;
 use crate::os::limits;
@@ -117,6 +118,7 @@ impl Worker {
             accepting: false,
             accept_again_at: None,
             swept_at: Instant::now(),
+            alarm: Alarm::new()?,
         });
         let threads = self.threads.zip(counts);
         let mut parts = Some((event_loop, self.first, handle));

@@ -160,7 +160,7 @@ impl EventLoop {
         }
     }
 
-    /// How long to wait for events.
+    /// How long to wait for events; for ever where the alarm is enough.
     pub(super) fn timeout(&self) -> Option<Duration> {
         let is_late = self.service.has_untold();
         if self.connections.is_empty() && self.accept_again_at.is_none() && !is_late {
@@ -169,7 +169,10 @@ impl EventLoop {
         if self.is_held_up() {
             return Some(self.queues.pause());
         }
-        let pause = self.paused.front().map(|(until, _)| until.saturating_duration_since(Instant::now()));
-        Some(pause.map_or(SWEEP, |pause| pause.min(SWEEP)))
+        if let Some((until, _)) = self.paused.front() {
+            return Some(until.saturating_duration_since(Instant::now()).min(SWEEP));
+        }
+        let is_usual = self.state == State::Serving && self.accept_again_at.is_none() && !is_late;
+        (!is_usual).then_some(SWEEP)
     }
 }

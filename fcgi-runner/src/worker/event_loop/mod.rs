@@ -28,6 +28,7 @@ use super::queues::Queues;
 use super::service::Service;
 use super::settings::Settings;
 use crate::app::{Blocker, Host, PlainBlocker};
+use crate::os::alarm::Alarm;
 use crate::os::channel::{Line, Report};
 use crate::os::handoff::{Handed, Handoff, Luggage};
 use crate::os::listener::Listener;
@@ -76,6 +77,8 @@ pub(super) struct EventLoop {
     pub(super) accepting: bool,
     pub(super) accept_again_at: Option<Instant>,
     pub(super) swept_at: Instant,
+    /// Rings when connections are to be looked at although nothing happens.
+    pub(super) alarm: Alarm,
 }
 
 /// A connection and whether the poller knows it.
@@ -169,6 +172,9 @@ impl EventLoop {
 
     fn wait_and_handle(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
         let timeout = if self.turns.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
+        if timeout.is_none() && !self.connections.is_empty() {
+            self.alarm.set(SWEEP);
+        }
         let mut ready = std::mem::take(&mut self.ready);
         let mut result = Ok(());
         blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));
@@ -210,6 +216,7 @@ impl EventLoop {
         if let Some(bell) = &self.bell {
             self.poller.watch(bell, BELL)?;
         }
+        self.poller.watch(&self.alarm, ALARM)?;
         self.poller.watch(self.wake.as_fd(), WAKE)
     }
 
@@ -218,6 +225,7 @@ impl EventLoop {
             LINE => self.hear_master(),
             SIGNAL => self.hear_signals(),
             BELL => self.run_handlers(),
+            ALARM => self.alarm.clear(),
             WAKE => {
                 self.wake.clear();
                 self.let_go_of_finished();
@@ -304,6 +312,7 @@ const SIGNAL: Token = LINE + 1;
 const HANDOFF: Token = LINE + 2;
 const WAKE: Token = LINE + 3;
 const BELL: Token = LINE + 4;
+const ALARM: Token = LINE + 5;
 const LISTENER: Token = LINE + 16;
 
 /// Events taken from the kernel in one wait.
