@@ -43,7 +43,15 @@ fn a_full_disk_loses_lines_of_the_logs_and_nothing_else() {
 fn serve_with_little_room<'s>(sandbox: &'s Sandbox, method: &str) -> Server<'s> {
     let mut command = sandbox.marked("sh");
     command.args(["-c", "ulimit -f 600 && exec \"$@\"", "sh"]).arg(binary());
-    command.args(["socket=s.sock", "daemonize=false", "web:application", "minspare=1", "maxspare=1", method]);
+    command.args([
+        "socket=s.sock",
+        "daemonize=false",
+        "web:application",
+        "minspare=1",
+        "maxspare=1",
+        "maxchildren=1",
+        method,
+    ]);
     sandbox.serve_at(&mut command, sandbox.unix("s.sock"))
 }
 

@@ -16,7 +16,8 @@ fn h01_nothing_is_sent() {
         for client in &mut silent {
             assert!(client.is_closed_by_peer());
         }
-        assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+        // The server has counted from the connect on, or from the first byte.
+        assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
         vec![]
     });
 }
@@ -51,7 +52,8 @@ fn h03_a_head_that_comes_byte_by_byte_has_one_deadline() {
                 }
             }
             assert!(client.is_closed_by_peer());
-            assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+            // The server has counted from the connect on, or from the first byte.
+            assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
             assert!(left.len() > 0);
         }
         vec!["?peer=", "?peer="]
