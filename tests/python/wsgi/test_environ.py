@@ -80,6 +80,19 @@ def test_habits_of_web_servers_change_nothing(server, seed):
                 assert found == {"SCRIPT_NAME": "", "QUERY_STRING": "", **wanted}, turn
 
 
+def test_a_habit_that_ends(server):
+    nothing = dict.fromkeys(name for name, _ in client.usual_params("/dump"))
+    long = [("PATH_INFO", "/dump"), ("SERVER_NAME", "a"), ("HTTP_HOST", "a"), ("HTTP_X_A", "1")]
+    other = [("PATH_INFO", "/dump"), ("SERVER_NAME", "b"), ("HTTP_HOST", "a"), ("HTTP_X_A", "2")]
+    short = [("PATH_INFO", "/dump"), ("SERVER_NAME", "b"), ("HTTP_X_B", "1"), ("HTTP_HOST", "c")]
+    with server.connect() as connection:
+        for pairs in [long] * 40 + [other] * 3 + [short] * 2 + [long] * 2:
+            connection.ask("/dump", nothing, pairs=pairs)
+            environ = environ_of(connection.answer())
+            names = {"SERVER_NAME", "HTTP_HOST", "HTTP_X_A", "HTTP_X_B"} & set(environ)
+            assert {name: environ[name] for name in names} == dict(pairs[1:])
+
+
 def test_required_keys_are_there_when_nothing_was_sent(server):
     params = dict.fromkeys(name for name, _ in client.usual_params("/dump"))
     environ = dump(server, {**params, "PATH_INFO": "/dump"})
