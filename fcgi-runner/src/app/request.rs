@@ -2,7 +2,8 @@
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use fcgi_proto::{Params, RequestKey, Role};
@@ -84,6 +85,7 @@ pub struct Request {
     aborted: AtomicBool,
     on_abort: Mutex<Option<AbortHook>>,
     ended: AtomicBool,
+    served_by: OnceLock<ThreadId>,
     status: AtomicU16,
     sent: AtomicU64,
 }
@@ -133,6 +135,7 @@ impl Request {
             aborted: AtomicBool::new(false),
             on_abort: Mutex::new(None),
             ended: AtomicBool::new(false),
+            served_by: OnceLock::new(),
             status: AtomicU16::new(0),
             sent: AtomicU64::new(0),
         }
@@ -177,6 +180,16 @@ impl Request {
         let first = !self.ended.swap(true, Ordering::AcqRel);
         self.break_off();
         first
+    }
+
+    /// Told by the thread that serves it, before it begins.
+    pub(crate) fn begin_service(&self) {
+        self.served_by.get_or_init(|| thread::current().id());
+    }
+
+    /// Whether this thread serves it: it does not end as long as this thread waits.
+    pub(crate) fn is_served_here(&self) -> bool {
+        self.served_by.get().is_some_and(|server| *server == thread::current().id())
     }
 
     pub(super) fn note_status(&self, status: u16) {

@@ -94,6 +94,7 @@ impl Service {
         if slot.begin() {
             self.board.note_busy();
         }
+        request.begin_service();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.app.serve(request)));
         if outcome.is_err() {
             tracing::error!("a bug in the server: serving a request has panicked");

@@ -34,6 +34,10 @@ pub(crate) struct Input {
     pub(super) spools: bool,
     /// The thread that serves a request waits for input by itself: nobody else may read.
     pub(super) pulled: bool,
+    /// When it has last read by itself, or was given the request: it will again.
+    pub(super) pulled_at: Option<Instant>,
+    /// The loop reads again in a moment, if it is `paused`.
+    pub(super) will_resume: bool,
     /// It belongs to another process now: nothing is read from it any more, and it is closed without a word.
     pub(super) passed: bool,
     /// Since when the connection only waits for the peer to close it, and what was thrown away meanwhile.
@@ -129,6 +133,8 @@ impl Input {
             paused: false,
             spools: false,
             pulled: false,
+            pulled_at: None,
+            will_resume: false,
             passed: false,
             lingers: None,
             head_since: (!kept).then_some(now),
@@ -234,6 +240,7 @@ impl Input {
         active.request.mark_ended();
         self.served_any = true;
         self.spools &= !self.requests.is_empty();
+        self.pulled_at = None;
         self.last_progress = Instant::now();
         let disposition = self.protocol.retire(key).map_err(|_| LinkGone)?;
         self.note_times();

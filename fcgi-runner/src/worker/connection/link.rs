@@ -79,10 +79,11 @@ impl Connection {
         result
     }
 
+    /// Lets the loop read again, unless another thread does.
     pub(super) fn resume(&self) {
         let Feeding::Loop(handle) = &self.settings.feeding else { return };
         let mut input = self.input();
-        if std::mem::take(&mut input.paused) {
+        if !input.pulled && std::mem::take(&mut input.paused) {
             handle.resume(&self.fd, self.token);
         }
     }
@@ -184,18 +185,7 @@ impl Link for Connection {
     }
 
     fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker) {
-        let limit = self.settings.limits.read_timeout;
-        let mut in_time = true;
-        if self.settings.feeding.is_pull() {
-            in_time = self.pull(request, body, blocker);
-        } else {
-            // Said first: the loop may pause the connection at once again, because of the other body of a filter.
-            let mut awaited = Some(body.await_news());
-            self.resume();
-            let _reader = self.settings.feeding.need();
-            blocker.block(&mut || in_time = awaited.take().is_none_or(|awaited| awaited.wait(limit)));
-        }
-        if !in_time && !request.is_ended() {
+        if !self.pull(request, body, blocker) && !request.is_ended() {
             tracing::warn!(peer = self.peer_name(), "the web server has not sent the request body in time");
             // The application is told, and may still answer.
             request.break_off();
@@ -204,42 +194,6 @@ impl Link for Connection {
 
     fn peer(&self) -> String {
         self.peer_name()
-    }
-}
-
-impl Connection {
-    /// Waits for input and reads it, in the thread that serves the request; `false` when none has come in time. A signal handler
-    /// of the application may end the wait.
-    fn pull(&self, request: &Request, body: &Body, blocker: &dyn Blocker) -> bool {
-        let mut input = self.input();
-        if input.is_over() {
-            request.abort();
-            return true;
-        }
-        if !body.has_news() {
-            // Nearly always more is there already; a wait would be one system call more.
-            self.read(&mut input);
-        }
-        if body.has_news() || input.is_over() || request.is_ended() {
-            return true;
-        }
-        input.pulled = true;
-        drop(input);
-        let mut found = Ok(socket::Readiness::default());
-        let limit = self.settings.limits.read_timeout;
-        let mut ends = || blocker.note_signal();
-        blocker.block(&mut || found = socket::wait_unless(self.fd.as_fd(), true, false, limit, &mut ends));
-        let mut input = self.input();
-        input.pulled = false;
-        if blocker.is_interrupted() {
-            return true;
-        }
-        let in_time = found.is_ok_and(|found| !found.timed_out());
-        // What arrives after the end of the request belongs to the next one, and the loop reads it.
-        if in_time && !request.is_ended() {
-            self.read(&mut input);
-        }
-        in_time
     }
 }
 

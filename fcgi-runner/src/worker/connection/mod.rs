@@ -10,6 +10,7 @@ mod file;
 mod input;
 mod link;
 mod outbox;
+mod pull;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -63,7 +64,7 @@ pub(super) enum Pause {
     None,
     /// Until the application has taken what is there.
     UntilRead,
-    /// The same, but not for long: other requests may come behind.
+    /// Not for long: other requests may come behind, or a thread that serves a request reads for the moment.
     Briefly,
 }
 
@@ -82,13 +83,21 @@ impl Connection {
         })
     }
 
-    /// Reads what is there, once, and gives out the requests that can be served now.
+    /// Reads what is there, once, unless another thread does, and gives out the requests that can be served now.
     pub(super) fn pump(&self, ready: &mut Vec<Work>) {
         let mut input = self.input();
-        self.read(&mut input);
+        // A peer that has hung up is reported without end; a thread that waits notices it as well.
+        if !self.is_pulled(&input) || socket::is_hung_up(self.fd.as_fd()) {
+            self.read(&mut input);
+        }
         ready.append(&mut input.ready);
         drop(input);
         self.flush_outbox();
+    }
+
+    /// Gives out the requests that another thread has read.
+    pub(super) fn take_ready(&self, ready: &mut Vec<Work>) {
+        ready.append(&mut self.input().ready);
     }
 
     /// Looks, while the application runs in the thread that usually reads, whether its request is still wanted: reads what
@@ -201,27 +210,39 @@ impl Connection {
         true
     }
 
-    /// Stops reading for now if the only request does not take what has come.
-    pub(super) fn pause_if_full(&self) -> Pause {
+    /// Stops reading for now if the only request does not take what has come, or a thread reads for it.
+    pub(super) fn pause_if_unwanted(&self) -> Pause {
         let Feeding::Loop(handle) = &self.settings.feeding else { return Pause::None };
         let mut input = self.input();
-        let waits = self.writer_waits.load(Ordering::Acquire);
-        if !input.may_pause() || input.paused || input.eof || waits {
+        let is_pulled = self.is_pulled(&input);
+        let is_full = !self.writer_waits.load(Ordering::Acquire) && input.may_pause();
+        if !is_pulled && !is_full || input.paused || input.eof {
             return Pause::None;
         }
         // Under the lock: otherwise the request could end, and resume, before this has paused.
         input.paused = handle.pause(&self.fd, self.token);
+        input.will_resume = input.paused && (is_pulled || input.is_shared());
         match input.paused {
-            true if input.is_shared() => Pause::Briefly,
+            true if input.will_resume => Pause::Briefly,
             true => Pause::UntilRead,
             false => Pause::None,
         }
     }
 
-    /// Reads again although the request has not taken what came: the rest of its body is kept in a file.
-    pub(super) fn end_pause(&self) {
-        self.input().spools = true;
+    /// Reads again after a while, although the request may not have taken what came: the rest of its body is kept in a file
+    /// then. `false` when a thread still reads for it, and not only waits.
+    pub(super) fn end_pause(&self) -> bool {
+        let mut input = self.input();
+        let is_pulled = self.is_pulled(&input);
+        if is_pulled && !input.pulled {
+            return false;
+        }
+        // One that waits resumes it itself.
+        input.will_resume = false;
+        input.spools |= !is_pulled && input.may_pause();
+        drop(input);
         self.resume();
+        true
     }
 
     /// Whether nothing more comes from the peer, so that there is nothing to wait for but the end of what runs.

@@ -51,6 +51,9 @@ impl EventLoop {
     /// Goes on with a connection whose requests other threads serve.
     fn keep(&mut self, connection: &Arc<Connection>, given: bool) {
         let index = connection.token();
+        if given {
+            connection.expect_pull();
+        }
         if connection.is_half_open() {
             // An end of stream would be reported again and again; the threads tell when they are done.
             self.watch(index);
@@ -61,7 +64,7 @@ impl EventLoop {
             self.fresh.push(index);
         } else {
             self.watch(index);
-            if connection.pause_if_full() == Pause::Briefly {
+            if connection.pause_if_unwanted() == Pause::Briefly {
                 self.paused.push_back((Instant::now() + PATIENCE, index));
             }
         }
@@ -140,13 +143,17 @@ impl EventLoop {
         }
     }
 
-    /// Closes the connections whose last request an application thread has ended.
-    pub(super) fn let_go_of_finished(&mut self) {
+    /// Takes what application threads have read for others, and closes the connections whose last request they have ended.
+    pub(super) fn hear_threads(&mut self, work: &mut Vec<Work>) {
         let Feeding::Loop(handle) = &self.settings.feeding else { return };
         for index in handle.take_finished() {
-            let done =
-                self.connections.get(index).is_some_and(|entry| entry.connection.fate() == Fate::Close);
-            if done {
+            let Some(entry) = self.connections.get(index) else { continue };
+            let before = work.len();
+            entry.connection.take_ready(work);
+            if let Some(counts) = &self.counts {
+                counts.add(work.len() - before);
+            }
+            if entry.connection.fate() == Fate::Close {
                 self.drop_connection(index);
             }
         }
@@ -166,4 +173,4 @@ impl EventLoop {
 }
 
 /// How long requests that may come behind one that does not read its body have to wait at most.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(super) const PATIENCE: Duration = Duration::from_millis(50);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::connection::{Connection, Passing};
 use super::super::intake::Work;
 use super::super::pool::Counts;
+use super::connections::PATIENCE;
 use super::{EventLoop, HANDOFF, LISTENER, Origin, SWEEP, State};
 use crate::app::Blocker;
 use crate::os::handoff::Handed;
@@ -147,15 +148,16 @@ impl EventLoop {
         }
     }
 
-    /// Reads again from connections whose request has not taken what came.
+    /// Reads again from connections whose request has not taken what came, or has read by itself.
     fn end_pauses(&mut self, now: Instant) {
         while let Some((until, index)) = self.paused.front().copied() {
             if until > now {
                 return;
             }
             self.paused.pop_front();
-            if let Some(entry) = self.connections.get(index) {
-                entry.connection.end_pause();
+            let reads = self.connections.get(index).is_none_or(|entry| entry.connection.end_pause());
+            if !reads {
+                self.paused.push_back((now + PATIENCE, index));
             }
         }
     }

@@ -157,7 +157,7 @@ impl EventLoop {
 
     fn read_for_others(&mut self, work: &mut Vec<Work>) -> io::Result<bool> {
         // What has happened since the last round, perhaps while nobody led.
-        self.let_go_of_finished();
+        self.hear_threads(work);
         self.watch_fresh();
         self.keep_house(work, &PlainBlocker);
         if !work.is_empty() {
@@ -228,7 +228,7 @@ impl EventLoop {
             ALARM => self.alarm.clear(),
             WAKE => {
                 self.wake.clear();
-                self.let_go_of_finished();
+                self.hear_threads(work);
             }
             HANDOFF => {
                 if self.state == State::Serving && !self.is_full {

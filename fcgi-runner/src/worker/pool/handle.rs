@@ -18,7 +18,7 @@ use crate::os::wake::Wake;
 pub struct LoopHandle {
     poller: Arc<Poller>,
     wake: Arc<Wake>,
-    /// Connections that may have come to their end.
+    /// Connections that may have come to their end, or from which an application thread has read for others.
     finished: Mutex<Vec<Token>>,
     /// Changes whenever the lead is taken or becomes vacant; odd while it is vacant. At first, the reserve leads.
     changes: AtomicU64,
@@ -61,13 +61,13 @@ impl LoopHandle {
         self.poller.pause(connection, token).is_ok()
     }
 
-    /// Lets the loop decide about a connection.
+    /// Lets the loop decide about a connection, or take what was read from it.
     pub(in crate::worker) fn finish(&self, token: Token) {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(token);
         self.nudge();
     }
 
-    /// Takes the connections that the loop has to decide about.
+    /// Takes the connections that the loop has to look at.
     pub(in crate::worker) fn take_finished(&self) -> Vec<Token> {
         std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -82,10 +82,15 @@ impl LoopHandle {
     /// Makes sure that somebody leads as long as what comes back is held.
     pub(in crate::worker) fn need(&self) -> Need<'_> {
         self.needs.fetch_add(1, Ordering::SeqCst);
+        self.fill_vacancy();
+        Need(self)
+    }
+
+    /// Has the reserve lead, if nobody does.
+    pub(in crate::worker) fn fill_vacancy(&self) {
         if is_vacant(self.changes()) {
             self.call();
         }
-        Need(self)
     }
 
     /// Whether somebody needs that the lead is not vacant.
