@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::time::Duration;
 
 use fcgi_tests::client::abort;
 use fcgi_tests::{Address, Client, Request, Sandbox, Server, until};
@@ -15,7 +16,7 @@ const MODES: [&[&str]; 3] = [
 
 /// Writes down what happens to it: `held`, `heard`, `raised-NAME` and `closed` are files that appear.
 const APP: &str = r#"
-import os, time
+import itertools, os, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 def note(what):
@@ -51,6 +52,9 @@ def application(environ, start_response):
             list(Watch(name, environ["fcgi.is_aborted"]))
         except ClientDisconnected:
             pass
+    if word == "told":
+        start_response("200 OK", [("Content-Length", "5")])
+        return itertools.chain([b"hello"], Watch(name, environ["fcgi.is_aborted"]))
     start_response("200 OK", [])
     if word == "watch":
         return Watch(name, environ["fcgi.is_aborted"])
@@ -239,6 +243,23 @@ fn a_second_request_on_a_connection_is_refused_at_once_while_the_only_thread_is_
     sandbox.release("a");
     assert!(client.answer(1).is_whole());
     assert!(client.ask(&Request::get("/").id(2).kept()).is_whole());
+    server.stop();
+}
+
+/// `HAProxy` does that: it knows the end of an answer by its length.
+#[test]
+fn a_request_that_comes_before_the_end_of_a_whole_answer_has_its_turn() {
+    let sandbox = sandbox();
+    let server = serve(&sandbox, &["maxspare=1", "minspare=0", "maxchildren=1"]);
+    let mut client = server.connect();
+    client.send(&Request::get("/told/a").kept().bytes());
+    assert_eq!(client.begun(1).text(), "hello");
+    wait_for(&sandbox, "held-a");
+    client.send(&Request::get("/").id(2).kept().bytes());
+    assert!(!client.stirs_within(Duration::from_millis(300)), "it is neither answered nor refused");
+    sandbox.release("a");
+    assert!(client.answer(1).is_whole());
+    assert!(client.answer(2).is_whole());
     server.stop();
 }
 

@@ -103,6 +103,9 @@ impl Answer {
         self.written += part.length;
         self.cut_short |= fits.length < part.length;
         self.request.note_sent(fits.length);
+        if self.room() == 0 {
+            self.request.note_answered();
+        }
         let sent = self.request.stdout_file(fits, blocker);
         self.gone |= sent.is_err();
         Ok(sent?)
@@ -226,6 +229,10 @@ impl Answer {
             }
         }
         self.request.note_sent(taken);
+        if room == 0 && !last {
+            // Before the last announced byte leaves: the web server may be quick.
+            self.request.note_answered();
+        }
         self.stage = if last { Stage::Over } else { Stage::Sent };
         if pieces.is_empty() && !last {
             return Ok(());

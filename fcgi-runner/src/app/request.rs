@@ -84,6 +84,8 @@ pub struct Request {
     arrived: Instant,
     aborted: AtomicBool,
     on_abort: Mutex<Option<AbortHook>>,
+    /// All that its answer announces is on its way to the web server, or there.
+    answered: AtomicBool,
     ended: AtomicBool,
     served_by: OnceLock<ThreadId>,
     status: AtomicU16,
@@ -134,6 +136,7 @@ impl Request {
             arrived: Instant::now(),
             aborted: AtomicBool::new(false),
             on_abort: Mutex::new(None),
+            answered: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             served_by: OnceLock::new(),
             status: AtomicU16::new(0),
@@ -190,6 +193,16 @@ impl Request {
     /// Whether this thread serves it: it does not end as long as this thread waits.
     pub(crate) fn is_served_here(&self) -> bool {
         self.served_by.get().is_some_and(|server| *server == thread::current().id())
+    }
+
+    /// Says that what is being sent is the end of what the answer announces, although the request goes on.
+    pub(super) fn note_answered(&self) {
+        self.answered.store(true, Ordering::Release);
+    }
+
+    /// Whether the web server may take the answer for whole, by its length, before it hears the end.
+    pub fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
     }
 
     pub(super) fn note_status(&self, status: u16) {

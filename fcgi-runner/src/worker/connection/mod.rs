@@ -101,13 +101,15 @@ impl Connection {
     }
 
     /// Looks, while the application runs in the thread that usually reads, whether its request is still wanted: reads what
-    /// has come meanwhile, as far as there is room for it, and finds out whether the peer is gone.
+    /// has come meanwhile, as far as there is room for it, and finds out whether the peer is gone. Who has all of the answer may
+    /// ask for something else before it hears the end (`HAProxy` does), and that waits for its turn in the socket.
     pub(super) fn look_after(&self) {
         let mut input = self.input();
         if !input.is_running() || input.pulled {
             return;
         }
-        if !input.requests.iter().any(|active| active.request.is_full()) {
+        let mut requests = input.requests.iter().map(|active| &active.request);
+        if !requests.any(|request| request.is_full() || request.is_answered()) {
             self.read(&mut input);
         } else if socket::is_hung_up(self.fd.as_fd()) {
             input.abandon();
