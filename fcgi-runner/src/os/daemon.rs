@@ -6,13 +6,15 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use daemonize::{Daemonize, Outcome, Stdio};
 use nix::fcntl::OFlag;
 
 use super::fork::ForkHooks;
+use super::socket;
 use super::stdio::{LogFiles, append};
 
 /// Which process this is after [`start`].
@@ -31,7 +33,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Lets the launcher end with `status` after it has printed `text`.
+    /// Lets the launcher end with `status` after it has printed `text`; with a bad one not before this process has ended.
     pub fn give(mut self, status: u8, text: &str) {
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut message = vec![status];
@@ -39,6 +41,10 @@ impl Verdict {
         message.extend_from_slice(text.as_bytes());
         // A launcher that was killed needs no verdict.
         let _ = self.pipe.write_all(&message);
+        if status != 0 {
+            // Stays open: its end tells the launcher that nothing is left of the server.
+            let _ = self.pipe.into_raw_fd();
+        }
     }
 }
 
@@ -89,6 +95,9 @@ fn wait_for_verdict(reader: OwnedFd) -> Role {
         let [status, length @ ..] = head;
         let mut text = Vec::new();
         (&mut pipe).take(u64::from(u32::from_be_bytes(length))).read_to_end(&mut text)?;
+        if status != 0 {
+            socket::wait(pipe.as_fd(), true, false, LONGEST_END)?;
+        }
         Ok(Role::Launcher { status, text: String::from_utf8_lossy(&text).into_owned() })
     };
     read().unwrap_or_else(|_| Role::Launcher {
@@ -96,6 +105,9 @@ fn wait_for_verdict(reader: OwnedFd) -> Role {
         text: "error: the server ended before it could serve\nhint: see `errlog`\n".to_owned(),
     })
 }
+
+/// How long a server that could not start may take to end before the launcher does.
+const LONGEST_END: Duration = Duration::from_secs(5);
 
 /// Exit status of a start that failed without a reason of its own.
 const FAILED: u8 = 1;
