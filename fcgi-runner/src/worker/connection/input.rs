@@ -164,9 +164,9 @@ impl Input {
             tracing::warn!(peer = peer(), error = %error, hint, "protocol error, the connection is closed");
             self.dead = true;
         }
-        // The rest of a body's record is on its way, however little of it has come.
-        let streams = filled || self.protocol.is_mid_record() && !self.requests.is_empty();
-        self.room = if streams { LARGE_READ } else { FIRST_READ };
+        // The rest of a record that is on its way, and the head of the next one: more would only be room that stays empty.
+        let lacking = (FIRST_READ + self.protocol.missing_bytes()).min(LARGE_READ);
+        self.room = if filled { LARGE_READ } else { lacking };
         while let Some(piece) = self.protocol.poll_transmit() {
             // Read again elsewhere, it would be answered again.
             self.begun = None;
