@@ -81,6 +81,9 @@ pub struct Request {
     /// The file that a filter works on; other roles have none.
     data: Option<Box<Body>>,
     is_head: bool,
+    method: Span,
+    /// `REQUEST_URI`, or else `PATH_INFO`.
+    target: Span,
     arrived: Instant,
     aborted: AtomicBool,
     on_abort: Mutex<Option<AbortHook>>,
@@ -108,12 +111,14 @@ impl Request {
     pub fn new(parts: RequestParts) -> Self {
         let RequestParts { key, role, params, link } = parts;
         let (mut body_length, mut data_length) = (ContentLength::Unknown, ContentLength::Unknown);
-        let mut is_head = false;
+        let (mut method, mut uri, mut path) = (Span::default(), None, None);
         for (name, value) in &params {
             match name {
                 b"CONTENT_LENGTH" => body_length = body_length.and(ContentLength::parse(value)),
                 DATA_LENGTH => data_length = data_length.and(ContentLength::parse(value)),
-                b"REQUEST_METHOD" => is_head = value == b"HEAD",
+                b"REQUEST_METHOD" => method = Span::of(value, &params),
+                b"REQUEST_URI" => uri = Some(Span::of(value, &params)),
+                b"PATH_INFO" => path = Some(Span::of(value, &params)),
                 _ => {}
             }
         }
@@ -125,6 +130,7 @@ impl Request {
             ContentLength::Invalid => Box::default(),
             length => Box::new(Body::new(length)),
         });
+        let is_head = method.in_params(&params) == b"HEAD";
         Self {
             key,
             role,
@@ -133,6 +139,8 @@ impl Request {
             body: Body::new(body_length),
             data,
             is_head,
+            method,
+            target: uri.or(path).unwrap_or_default(),
             arrived: Instant::now(),
             aborted: AtomicBool::new(false),
             on_abort: Mutex::new(None),
@@ -228,6 +236,21 @@ impl Request {
         &self.params
     }
 
+    /// `REQUEST_METHOD`; empty when there is none.
+    pub fn method(&self) -> &[u8] {
+        self.method.in_params(&self.params)
+    }
+
+    /// `REQUEST_URI`, or else `PATH_INFO`; empty when there is neither.
+    pub fn target(&self) -> &[u8] {
+        self.target.in_params(&self.params)
+    }
+
+    /// When its parameters were whole.
+    pub fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
     /// The body.
     pub fn body(&self) -> &Body {
         &self.body
@@ -321,6 +344,26 @@ impl Request {
             body_bytes: self.sent.load(Ordering::Relaxed),
             duration: self.arrived.elapsed(),
         }
+    }
+}
+
+/// Where a value stands among the parameters' bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: usize,
+    length: usize,
+}
+
+impl Span {
+    fn of(value: &[u8], params: &Params) -> Self {
+        // An empty value may stand anywhere.
+        let start = (value.as_ptr() as usize).wrapping_sub(params.as_bytes().as_ptr() as usize);
+        Self { start, length: value.len() }
+    }
+
+    fn in_params(self, params: &Params) -> &[u8] {
+        let end = self.start.wrapping_add(self.length);
+        params.as_bytes().get(self.start..end).unwrap_or_default()
     }
 }
 

@@ -55,6 +55,7 @@ pub(super) fn thread_rules(config: &Config, alone: bool) -> Option<ThreadRules> 
 impl Plan<'_> {
     /// The life of a forked worker; gives its exit status.
     pub(super) fn live(&self, line: Line, slot: usize) -> i32 {
+        self.board.slot(slot).set_pid(std::process::id());
         let app = match self.host.load() {
             Ok(app) => app,
             Err(error) => {
@@ -74,6 +75,8 @@ impl Plan<'_> {
 
     /// The life of a process without a master.
     pub(super) fn live_alone(&self, app: Arc<dyn Application>, first: Option<OwnedFd>) -> i32 {
+        self.board.open_slot(0, self.threads.map_or(1, |rules| rules.max_threads));
+        self.board.slot(0).set_pid(std::process::id());
         match self.worker(app, 0) {
             Ok(worker) => self.finish(Worker { first, ..worker }),
             Err(error) => {

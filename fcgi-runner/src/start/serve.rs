@@ -91,7 +91,9 @@ impl<'s> Server<'s> {
             self.host.preload()?;
         }
         let slots = NonZeroUsize::new(if alone { 1 } else { self.config.max_children * 2 + 16 });
-        let board = Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN)).map_err(|error| system(&error))?;
+        let board =
+            Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN), threads.map_or(1, |rules| rules.max_threads))
+                .map_err(|error| system(&error))?;
         let handoff =
             if alone { None } else { Some(Arc::new(Handoff::new().map_err(|error| system(&error))?)) };
         let plan = Plan {

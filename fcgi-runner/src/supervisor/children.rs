@@ -35,7 +35,7 @@ impl Master<'_> {
             }
             Err(error) => {
                 tracing::error!(%error, "a worker cannot be started");
-                self.job.board.slot(slot).close();
+                self.job.board.close_slot(slot);
                 self.failure.get_or_insert(Failure::Start(format!("a worker cannot be started: {error}")));
                 self.policy.handle(Event::Ended(id), Instant::now());
             }
@@ -106,7 +106,7 @@ impl Master<'_> {
     fn bury(&mut self, id: WorkerId, end: End) {
         let Some(child) = self.workers.remove(&id) else { return };
         let served = self.job.board.slot(child.slot).load().served;
-        self.job.board.slot(child.slot).close();
+        self.job.board.close_slot(child.slot);
         let _ = self.poller.forget(&child.line);
         let pid = child.process.map(|process| process.0);
         if child.retired && end == End::Exited(0) || self.released {

@@ -148,7 +148,7 @@ impl Master<'_> {
     fn lose(&mut self, id: WorkerId, cause: &str) {
         let Some(child) = self.workers.remove(&id) else { return };
         let _ = self.poller.forget(&child.line);
-        self.job.board.slot(child.slot).close();
+        self.job.board.close_slot(child.slot);
         self.failure.get_or_insert_with(|| Failure::Start(cause.to_owned()));
         self.tell_policy(Event::Ended(id));
     }

@@ -75,7 +75,7 @@ fn combined(request: &Request, finished: Finished, time: &str) -> String {
         or_dash(param(b"REMOTE_ADDR")),
         or_dash(param(b"REMOTE_USER")),
         param(b"REQUEST_METHOD"),
-        or_dash(escaped(target(request))),
+        or_dash(escaped(request.target())),
         param(b"SERVER_PROTOCOL"),
         finished.status,
         finished.body_bytes,
@@ -93,7 +93,7 @@ fn json(request: &Request, finished: Finished, time: &str) -> String {
         param(b"REMOTE_ADDR"),
         param(b"REMOTE_USER"),
         param(b"REQUEST_METHOD"),
-        json_text(target(request)),
+        json_text(request.target()),
         param(b"SERVER_PROTOCOL"),
         finished.status,
         finished.body_bytes,
@@ -102,11 +102,6 @@ fn json(request: &Request, finished: Finished, time: &str) -> String {
         finished.duration.as_secs_f64(),
         std::process::id(),
     )
-}
-
-fn target(request: &Request) -> &[u8] {
-    let params = request.params();
-    params.get(b"REQUEST_URI").or_else(|| params.get(b"PATH_INFO")).unwrap_or_default()
 }
 
 /// Printable ASCII as it is, quotes, backslashes and everything else as `\xHH`.

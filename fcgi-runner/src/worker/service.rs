@@ -51,7 +51,7 @@ impl Service {
             Work::Refuse(request, refusal) => {
                 note_refusal(request, refusal);
                 answer_with_page(request, refusal.code, refusal.title, &refusal.text, blocker);
-                self.log(request);
+                self.settle(request);
             }
         }
     }
@@ -60,7 +60,7 @@ impl Service {
     fn turn_away(&self, request: &Arc<Request>, blocker: &dyn Blocker) {
         let text = "The server has too much to do now. Please try again in a few seconds.";
         answer_with_page(request, 503, "Service Unavailable", text, blocker);
-        self.log(request);
+        self.settle(request);
         self.board.note_late();
         self.tell_late(false);
     }
@@ -94,6 +94,7 @@ impl Service {
         if slot.begin() {
             self.board.note_busy();
         }
+        let seat = self.board.take_desk(self.slot, request.arrived(), request.method(), request.target());
         request.begin_service();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.app.serve(request)));
         if outcome.is_err() {
@@ -104,12 +105,21 @@ impl Service {
         if !request.is_ended() {
             request.cut(blocker);
         }
+        drop(seat);
         slot.end();
-        self.log(request);
+        self.settle(request);
         let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
         if self.max_requests > 0 && served >= self.max_requests {
             self.exhausted.store(true, Ordering::Release);
         }
+    }
+
+    /// Counts and logs a request that is over.
+    fn settle(&self, request: &Request) {
+        let finished = request.finished();
+        let tally = self.board.slot(self.slot).tally();
+        tally.record(finished.status, finished.body_bytes, finished.duration);
+        self.log(request);
     }
 
     fn log(&self, request: &Request) {

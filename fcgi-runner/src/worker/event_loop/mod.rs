@@ -33,6 +33,7 @@ use crate::os::channel::{Line, Report};
 use crate::os::handoff::{Handed, Handoff, Luggage};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
+use crate::os::scoreboard::Phase;
 use crate::os::signals::WorkerSignals;
 use crate::os::socket::{self, Accepted};
 use crate::os::stdio::LogFiles;
@@ -126,12 +127,18 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Says on the board how far the worker is.
+    pub(super) fn show_phase(&self, phase: Phase) {
+        self.service.board.slot(self.service.slot).set_phase(phase);
+    }
+
     /// Says that the worker is ready, and takes the first connection in.
     ///
     /// # Errors
     /// As for [`EventLoop::run`].
     pub(super) fn begin(&mut self, first: Option<OwnedFd>, blocker: &dyn Blocker) -> io::Result<()> {
         self.watch_all()?;
+        self.show_phase(Phase::Serving);
         if let Some(line) = &self.line {
             line.report(&Report::Ready);
         }

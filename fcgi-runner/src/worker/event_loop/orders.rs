@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use super::super::settings::Feeding;
 use super::{EventLoop, State};
 use crate::os::channel::{Heard, Order, Report};
+use crate::os::scoreboard::Phase;
 use crate::os::signals::WorkerSignal;
 
 impl EventLoop {
@@ -63,6 +64,7 @@ impl EventLoop {
         }
         let was_serving = self.state == State::Serving;
         self.state = state;
+        self.show_phase(Phase::Leaving);
         if let Some(counts) = &self.counts {
             counts.tell_ends(true);
         }

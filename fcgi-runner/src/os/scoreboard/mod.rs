@@ -1,38 +1,31 @@
-//! Memory that the master and all workers share: who is idle, who is busy, how many requests were served.
+//! Memory that the master and all workers share: who is idle, who is busy and with what, what was served and how fast.
 //!
-//! One page-aligned anonymous mapping made before the first fork. Workers write their own slot with plain atomic stores, so a
-//! worker that is killed leaves nothing locked. The master only reads, and it treats what it reads as a hint.
+//! One page-aligned anonymous mapping made before the first fork: a head, a slot for each worker, desks for the threads of each.
+//! Workers write their own part with plain atomic stores, so a worker that is killed leaves nothing locked. Everybody else only
+//! reads, and treats what was read as a hint. Pages that nobody uses take no memory.
 
 #![expect(unsafe_code, reason = "memory shared between processes is mapped here")]
 
+mod desk;
+mod durations;
+mod slot;
+
+use std::cell::Cell;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use self::desk::{Desk, Sheet};
+pub use self::durations::{Counted, Durations};
+pub use self::slot::{Identity, Load, Phase, Slot, Tally};
 use super::arrivals::Arrivals;
 use super::backlog::Backlog;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
-
-/// One worker's line on the board. A slot without threads is free.
-#[derive(Debug, Default)]
-#[repr(C, align(64))]
-pub struct Slot {
-    /// Requests that run now.
-    running: AtomicU32,
-    /// Application threads the worker may have.
-    threads: AtomicU32,
-    /// Requests served since the start of this worker.
-    served: AtomicU64,
-    /// Connections whose turn has not come, although they have input.
-    waiting: AtomicU32,
-    /// Connections accepted by all workers that ever had this slot, for each of the first listen queues.
-    accepted: [AtomicU32; QUEUES],
-}
 
 /// The board's own line: how the workers wake the master.
 #[derive(Debug)]
@@ -50,27 +43,15 @@ struct Head {
     arrivals: [Arrivals; QUEUES],
 }
 
-/// What the master reads of a worker.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Load {
-    pub running: u32,
-    pub threads: u32,
-    pub served: u64,
-}
-
-impl Load {
-    /// Whether a further request could run at once in this worker.
-    pub fn is_idle(self) -> bool {
-        self.running < self.threads
-    }
-}
-
 /// The board itself.
 #[derive(Debug)]
 pub struct Scoreboard {
     head: NonNull<Head>,
     slots: NonNull<Slot>,
     count: NonZeroUsize,
+    desks: NonNull<Desk>,
+    /// Of each slot.
+    desk_count: usize,
     bytes: NonZeroUsize,
     bell: EventFd,
     /// Times in the mapping are counted from here.
@@ -83,21 +64,24 @@ unsafe impl Send for Scoreboard {}
 unsafe impl Sync for Scoreboard {}
 
 impl Scoreboard {
-    /// Maps a board with `count` free slots.
+    /// Maps a board with `count` free slots for workers of so many threads.
     ///
     /// # Errors
     /// When the machine is out of memory or the process out of descriptors.
-    pub fn new(count: NonZeroUsize) -> io::Result<Arc<Self>> {
-        let size = size_of::<Head>() + count.get() * size_of::<Slot>();
+    pub fn new(count: NonZeroUsize, threads: usize) -> io::Result<Arc<Self>> {
+        let desk_count = threads.clamp(1, MAX_DESKS);
+        let size = size_of::<Head>() + count.get() * (size_of::<Slot>() + desk_count * size_of::<Desk>());
         let bytes = NonZeroUsize::new(size).ok_or(io::ErrorKind::InvalidInput)?;
         let bell = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: a new anonymous mapping aliases nothing; its zero bytes are a valid head and valid slots.
+        // SAFETY: a new anonymous mapping aliases nothing; its zero bytes are a valid head, valid slots and desks.
         let memory = unsafe { mmap_anonymous(None, bytes, protection, MapFlags::MAP_SHARED) }?;
         let head = memory.cast::<Head>();
         // SAFETY: the mapping has room for the head and `count` slots behind it.
         let slots = unsafe { head.add(1) }.cast::<Slot>();
-        Ok(Arc::new(Self { head, slots, count, bytes, bell, epoch: Instant::now() }))
+        // SAFETY: behind the slots there is room for all desks; all three have the same alignment.
+        let desks = unsafe { slots.add(count.get()) }.cast::<Desk>();
+        Ok(Arc::new(Self { head, slots, count, desks, desk_count, bytes, bell, epoch: Instant::now() }))
     }
 
     /// How many slots there are.
@@ -113,10 +97,56 @@ impl Scoreboard {
         unsafe { slot.as_ref() }
     }
 
+    /// The desks of a worker: so many requests can be shown at once.
+    pub fn desks(&self, index: usize) -> &[Desk] {
+        // SAFETY: the index is below `count`, and each slot has `desk_count` desks.
+        let first = unsafe { self.desks.add(index.min(self.count.get() - 1) * self.desk_count) };
+        // SAFETY: as above; the mapping lives as long as the board, and its bytes are valid desks.
+        unsafe { std::slice::from_raw_parts(first.as_ptr(), self.desk_count) }
+    }
+
+    /// Sits down at a free desk of a worker with a request that arrived at this time; nothing when all are taken.
+    pub fn take_desk(
+        &self,
+        index: usize,
+        arrived: Instant,
+        method: &[u8],
+        target: &[u8],
+    ) -> Option<Seat<'_>> {
+        let desks = self.desks(index);
+        let arrived = arrived.saturating_duration_since(self.epoch);
+        // A thread nearly always finds the desk free that it had before.
+        let last = LAST_DESK.get();
+        let mut order = (last..desks.len()).chain(0..last.min(desks.len()));
+        let number = order.find(|number| desks[*number].take(arrived, method, target))?;
+        LAST_DESK.set(number);
+        Some(Seat(&desks[number]))
+    }
+
+    /// Time since the board's beginning, from which all times on it are counted.
+    pub fn elapsed(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// How many slots were ever taken into use, from the first on.
+    pub fn used_slots(&self) -> usize {
+        (self.head().high.load(Ordering::Relaxed) as usize).min(self.slots())
+    }
+
     /// Takes a slot into use for a worker with so many threads.
     pub fn open_slot(&self, index: usize, threads: usize) {
-        self.slot(index).reset(threads);
+        self.clear_slot(index, threads);
         self.head().high.fetch_max(u32::try_from(index + 1).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Gives a slot back after its worker's end. What was counted stays.
+    pub fn close_slot(&self, index: usize) {
+        self.clear_slot(index, 0);
+    }
+
+    fn clear_slot(&self, index: usize, threads: usize) {
+        self.slot(index).reset(threads, self.epoch.elapsed());
+        self.desks(index).iter().for_each(Desk::leave);
     }
 
     /// Asks the workers to ring when fewer than `wanted_idle` of them are idle.
@@ -224,48 +254,29 @@ impl Drop for Scoreboard {
     }
 }
 
-impl Slot {
-    fn reset(&self, threads: usize) {
-        self.running.store(0, Ordering::Relaxed);
-        self.served.store(0, Ordering::Relaxed);
-        self.waiting.store(0, Ordering::Relaxed);
-        self.threads.store(u32::try_from(threads).unwrap_or(u32::MAX), Ordering::Relaxed);
-    }
+/// A thread's place at a desk, for the time of one request.
+#[derive(Debug)]
+pub struct Seat<'b>(&'b Desk);
 
-    /// Gives the slot back after its worker's end.
-    pub fn close(&self) {
-        self.reset(0);
-    }
-
-    /// Says how many connections have input and wait for their turn.
-    pub fn set_waiting(&self, count: usize) {
-        self.waiting.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Relaxed);
-    }
-
-    fn could_help(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0 && self.load().is_idle()
-    }
-
-    /// Counts a request in; `true` when no further one could run at once.
-    pub fn begin(&self) -> bool {
-        self.running.fetch_add(1, Ordering::Relaxed) + 1 >= self.threads.load(Ordering::Relaxed)
-    }
-
-    /// Counts a request out; gives the number served so far.
-    pub fn end(&self) -> u64 {
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        self.served.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Reads the slot.
-    pub fn load(&self) -> Load {
-        Load {
-            running: self.running.load(Ordering::Relaxed),
-            threads: self.threads.load(Ordering::Relaxed),
-            served: self.served.load(Ordering::Relaxed),
-        }
+impl Seat<'_> {
+    /// The desk.
+    pub fn desk(&self) -> &Desk {
+        self.0
     }
 }
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+thread_local! {
+    static LAST_DESK: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Requests of one worker that can be shown at once; of more, these are shown.
+const MAX_DESKS: usize = 1024;
 
 /// Listen queues at which can be looked: a server has one, or two where a name stands for two addresses.
 const QUEUES: usize = 4;
@@ -275,7 +286,7 @@ mod tests {
     use super::*;
 
     fn board(count: usize) -> Arc<Scoreboard> {
-        Scoreboard::new(NonZeroUsize::new(count).unwrap()).unwrap()
+        Scoreboard::new(NonZeroUsize::new(count).unwrap(), 2).unwrap()
     }
 
     fn rung(board: &Scoreboard) -> bool {
@@ -299,8 +310,34 @@ mod tests {
         slot.set_waiting(2);
         assert_eq!(board.idle_besides(0, 9), 0, "it has enough to do itself");
         assert!(!board.slot(0).load().is_idle(), "a free slot is nobody");
-        slot.close();
+        slot.tally().record(204, 7, Duration::from_millis(5));
+        board.close_slot(1);
         assert_eq!(slot.load(), Load::default());
+        assert!(!slot.is_taken());
+        board.open_slot(1, 1);
+        slot.tally().record(0, 0, Duration::from_millis(1));
+        let tally = slot.tally();
+        assert_eq!((tally.statuses(), tally.sent()), ([1, 0, 1, 0, 0, 0], 7), "kept over its end");
+        assert_eq!(tally.time(), Duration::from_millis(6));
+    }
+
+    #[test]
+    fn a_worker_shows_what_its_threads_work_on() {
+        let board = board(2);
+        board.open_slot(1, 2);
+        let now = Instant::now();
+        let first = board.take_desk(1, now, b"GET", b"/a").unwrap();
+        let second = board.take_desk(1, now, b"GET", b"/b").unwrap();
+        assert!(board.take_desk(1, now, b"GET", b"/c").is_none(), "all desks are taken");
+        assert_eq!(board.desks(1).iter().filter_map(Desk::read).count(), 2);
+        assert_eq!(board.desks(0).iter().filter_map(Desk::read).count(), 0);
+        drop(first);
+        let left: Vec<_> = board.desks(1).iter().filter_map(Desk::read).map(|sheet| sheet.path).collect();
+        assert_eq!(left, [b"/b".to_vec()]);
+        // As after a worker that was killed.
+        std::mem::forget(second);
+        board.close_slot(1);
+        assert_eq!(board.desks(1).iter().filter_map(Desk::read).count(), 0);
     }
 
     #[test]
@@ -324,7 +361,7 @@ mod tests {
         for (slot, queue) in [(0, 0), (1, 0), (1, 0), (2, 1), (0, 99)] {
             board.note_accepted(slot, queue);
         }
-        board.slot(1).close();
+        board.close_slot(1);
         assert_eq!((board.accepted(0), board.accepted(1), board.accepted(99)), (3, 1, 0));
         assert_eq!(board.waits_since(0, None), None, "nobody has looked");
         assert_eq!(board.waits_since(99, None), None);
