@@ -52,6 +52,12 @@ pub(crate) fn pair_head(input: &[u8]) -> Option<PairHead> {
     if let [name @ 0..LONG_FORM, value @ 0..LONG_FORM, ..] = *input {
         return Some(PairHead { head: 2, name: usize::from(name), value: usize::from(value) });
     }
+    long_pair_head(input)
+}
+
+/// The same where a length has the long form, or is not there yet; out of the way of the others.
+#[cold]
+fn long_pair_head(input: &[u8]) -> Option<PairHead> {
     let (_, (head, (name, value))) = consumed((length, length)).parse(input).ok()?;
     Some(PairHead { head: head.len(), name, value })
 }

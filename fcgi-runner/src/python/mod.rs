@@ -14,6 +14,7 @@ mod loader;
 mod names;
 mod output;
 mod recurring;
+mod runs;
 mod start_response;
 mod strings;
 

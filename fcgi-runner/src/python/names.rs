@@ -109,12 +109,17 @@ impl Entry {
         self.kept.as_ref().filter(|kept| *kept.bytes == *value).map(|kept| &kept.text)
     }
 
+    /// The name, and the kept value as it was sent.
+    pub(super) fn kept_pair(&self) -> Option<(&[u8], &[u8])> {
+        self.kept.as_ref().map(|kept| (&*self.bytes, &*kept.bytes))
+    }
+
     /// The kept value, whatever it is.
     pub(super) fn kept_text(&self) -> Option<&Py<PyString>> {
         self.kept.as_ref().map(|kept| &kept.text)
     }
 
-    /// Takes a kept value away that is not that of this request; `true` when the new one is to be kept in its place.
+    /// Takes a kept value away that is not that of this request; whether the new one is to be kept in its place.
     pub(super) fn change(&mut self, value: &[u8]) -> bool {
         if self.kept.take().is_some() {
             self.changes += 1;

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::names::Names;
+use super::runs::{Runs, Walk};
 use super::strings::latin1;
 use crate::cgi::environ::{Essentials, Meaning};
 
@@ -21,6 +22,8 @@ pub(super) struct Recurring {
     template: Py<PyDict>,
     /// The names that a request is expected to begin with, none of them twice.
     way: Vec<usize>,
+    /// What of it need not be looked at name by name.
+    runs: Runs,
     /// Those that came behind them the last time, and how often it was these in a row.
     tail: Vec<usize>,
     repeats: u32,
@@ -38,7 +41,14 @@ impl Recurring {
     /// Begins with what every environ has.
     pub(super) fn new(base: &Bound<'_, PyDict>) -> PyResult<Self> {
         let template = base.copy()?.unbind();
-        Ok(Self { names: Names::default(), template, way: Vec::new(), tail: Vec::new(), repeats: 0 })
+        Ok(Self {
+            names: Names::default(),
+            template,
+            way: Vec::new(),
+            runs: Runs::default(),
+            tail: Vec::new(),
+            repeats: 0,
+        })
     }
 
     /// Makes the environ of a request, as far as the web server's parameters are concerned.
@@ -48,6 +58,7 @@ impl Recurring {
         params: &'r Params,
         essentials: &mut Essentials<'r>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        self.runs.renew(&self.names, &self.way);
         let environ = self.template.bind(py).copy()?;
         let mut pairs = params.iter();
         let steps = self.follow(&environ, &mut pairs, essentials)?;
@@ -83,7 +94,12 @@ impl Recurring {
         pairs: &mut Pairs<'r>,
         essentials: &mut Essentials<'r>,
     ) -> PyResult<usize> {
-        for step in 0..self.way.len() {
+        let (mut step, mut walk) = (0, Walk::default());
+        while step < self.way.len() {
+            if let Some(behind) = self.runs.pass(&mut walk, step, pairs, essentials) {
+                step = behind;
+                continue;
+            }
             let at = self.way[step];
             let mut ahead = pairs.clone();
             let entry = &self.names[at];
@@ -96,6 +112,7 @@ impl Recurring {
             if entry.kept(value).is_none() && entry.meaning.is_passed() {
                 self.set(environ, at, value)?;
             }
+            step += 1;
         }
         self.names.stand_behind(self.way.last().copied());
         Ok(self.way.len())
@@ -107,7 +124,12 @@ impl Recurring {
         let entry = &mut self.names[at];
         let text = latin1(py, value);
         environ.set_item(&entry.name, &text)?;
-        if entry.change(value) {
+        let was_kept = entry.kept_text().is_some();
+        let is_kept = entry.change(value);
+        if was_kept || is_kept {
+            self.runs.note_change();
+        }
+        if is_kept {
             // A name that comes a second time is no step of the way, but may stand in the template.
             if self.way.contains(&at) {
                 self.template.bind(py).set_item(&entry.name, &text)?;
@@ -122,6 +144,7 @@ impl Recurring {
         if steps == self.way.len() {
             return Ok(());
         }
+        self.runs.note_change();
         for at in self.way.drain(steps..) {
             let entry = &self.names[at];
             if entry.meaning.is_passed() {
@@ -164,6 +187,7 @@ impl Recurring {
             way.push(at);
         }
         make_room(&template)?;
+        self.runs.note_change();
         (self.template, self.way) = (template.unbind(), way);
         Ok(())
     }

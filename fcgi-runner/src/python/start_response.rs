@@ -1,6 +1,5 @@
 //! `start_response` and the `write` callable. Source: PEP 3333 "The `start_response()` Callable".
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
@@ -116,7 +115,7 @@ fn reraised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
 /// Puts status and headers together.
 fn head(request: &Request, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<AnswerHead> {
     let refused = |error: HeadError| PyValueError::new_err(error.to_string());
-    let mut head = AnswerHead::new(request, &native(status, "the status")?).map_err(refused)?;
+    let mut head = AnswerHead::new(request, native(status, "the status")?).map_err(refused)?;
     let list = headers
         .cast::<PyList>()
         .map_err(|_| PyTypeError::new_err("the headers must be a list of (name, value) tuples"))?;
@@ -126,14 +125,14 @@ fn head(request: &Request, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>
             return Err(PyTypeError::new_err("each header must be a tuple of a name and a value"));
         };
         let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
-        head.add(&native(&name, "the name of a header")?, &native(&value, "the value of a header")?)
+        head.add(native(&name, "the name of a header")?, native(&value, "the value of a header")?)
             .map_err(refused)?;
     }
     Ok(head)
 }
 
 /// A native string as bytes.
-fn native<'a>(value: &'a Bound<'_, PyAny>, what: &str) -> PyResult<Cow<'a, [u8]>> {
+fn native<'a>(value: &'a Bound<'_, PyAny>, what: &str) -> PyResult<&'a [u8]> {
     let text = value.cast::<PyString>().map_err(|_| {
         let kind =
             value.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());

@@ -8,28 +8,41 @@ use bytes::Bytes;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::string::PyStringData;
 use pyo3::types::{PyBytes, PyString};
 
 /// Makes a `str` whose code points are the bytes.
 pub(super) fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
     let length = isize::try_from(bytes.len()).unwrap_or(isize::MAX);
-    // SAFETY: pointer and length are those of a slice; the interpreter copies the bytes.
-    let raw = unsafe { ffi::PyUnicode_DecodeLatin1(bytes.as_ptr().cast(), length, std::ptr::null()) };
+    // Nearly all are ASCII, and need no more than a copy. Of the shortest the interpreter has one of each.
+    let is_copied = bytes.len() > 1 && bytes.is_ascii();
+    let raw = if is_copied {
+        // SAFETY: makes a `str` with room for `length` ASCII characters, or gives NULL.
+        unsafe { ffi::PyUnicode_New(length, LAST_ASCII) }
+    } else {
+        // SAFETY: pointer and length are those of a slice; the interpreter copies the bytes.
+        unsafe { ffi::PyUnicode_DecodeLatin1(bytes.as_ptr().cast(), length, std::ptr::null()) }
+    };
     // SAFETY: a new reference to a `str`, or NULL when memory is out, which ends in a panic and a 500 for this request.
     let text = unsafe { Bound::from_owned_ptr(py, raw) };
-    // SAFETY: the call above makes nothing else than a `str`.
+    if is_copied {
+        // SAFETY: a compact `str` of one byte a character, which nobody else has seen.
+        let room = unsafe { ffi::PyUnicode_1BYTE_DATA(text.as_ptr()) };
+        // SAFETY: the room was made for so many bytes.
+        unsafe { room.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+    // SAFETY: the calls above make nothing else than a `str`.
     unsafe { text.cast_into_unchecked() }
 }
 
 /// The bytes of a `str` of code points up to U+00FF; `None` when it has others.
-pub(super) fn to_latin1<'a>(text: &'a Bound<'_, PyString>) -> Option<Cow<'a, [u8]>> {
-    let text = text.to_str().ok()?;
-    if text.is_ascii() {
-        return Some(Cow::Borrowed(text.as_bytes()));
+pub(super) fn to_latin1<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    // SAFETY: the text is kept for as long as its bytes are borrowed, and nobody changes a `str`.
+    match unsafe { text.data() } {
+        // The interpreter stores a text in the narrowest way that it fits into.
+        Ok(PyStringData::Ucs1(bytes)) => Some(bytes),
+        _ => None,
     }
-    let bytes: Option<Vec<u8>> =
-        text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
-    bytes.map(Cow::Owned)
 }
 
 /// Makes one bytes object of several pieces, each byte written once.
@@ -63,3 +76,6 @@ pub(super) fn readable<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, st
     let bytes = text.call_method1("encode", ("utf-8", "backslashreplace"))?.cast_into::<PyBytes>()?;
     Ok(Cow::Owned(String::from_utf8_lossy(bytes.as_bytes()).into_owned()))
 }
+
+/// The greatest code point of ASCII.
+const LAST_ASCII: u32 = 0x7f;

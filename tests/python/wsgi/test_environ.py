@@ -93,6 +93,44 @@ def test_a_habit_that_ends(server):
             assert {name: environ[name] for name in names} == dict(pairs[1:])
 
 
+def test_a_habit_with_an_exception(server):
+    """A value, a length, an order that is another one once, in the midst of what is always the same, and what follows it."""
+    nothing = dict.fromkeys(name for name, _ in client.usual_params("/dump"))
+    usual = {
+        "REQUEST_METHOD": "GET",
+        "REQUEST_SCHEME": "https",
+        "SERVER_NAME": "a.test",
+        "PATH_INFO": "/dump",
+        "SERVER_PORT": "8443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "a.test",
+        "HTTP_ACCEPT": "*/*",
+    }
+    with server.connect() as connection:
+
+        def environ_of_pairs(pairs):
+            connection.ask("/dump", nothing, pairs=pairs)
+            environ = environ_of(connection.answer())
+            assert {name: environ.get(name) for name in usual} == {name: dict(pairs).get(name) for name in usual}
+            assert environ["wsgi.url_scheme"] == dict(pairs)["REQUEST_SCHEME"]
+
+        always = list(usual.items())
+        for _ in range(40):
+            environ_of_pairs(always)
+        for name in usual:
+            if name in ("PATH_INFO", "REQUEST_METHOD", "REQUEST_SCHEME"):
+                continue
+            for value in ("b", "c" * 200):
+                environ_of_pairs(list({**usual, name: value}.items()))
+                environ_of_pairs(always)
+            environ_of_pairs([*always, (name, "again")])
+            environ_of_pairs(always)
+        environ_of_pairs(list({**usual, "REQUEST_SCHEME": "http"}.items()))
+        environ_of_pairs(always)
+        environ_of_pairs(always[::-1])
+        environ_of_pairs(always)
+
+
 def test_required_keys_are_there_when_nothing_was_sent(server):
     params = dict.fromkeys(name for name, _ in client.usual_params("/dump"))
     environ = dump(server, {**params, "PATH_INFO": "/dump"})
