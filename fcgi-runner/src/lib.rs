@@ -11,6 +11,7 @@ pub mod config;
 pub mod discover;
 pub mod exit;
 pub mod front;
+pub mod messages;
 pub mod options;
 pub mod os;
 pub mod python;

@@ -10,19 +10,21 @@ class StartError(SystemExit):
 
     Left alone, it ends the program with the status that `fcgi-run` would have: 1 a failure, 2 wrong options, 3 the
     application cannot be imported, 4 the address or the pidfile is in use. What is wrong has been written to standard
-    error by then, as `argparse` does it.
+    error by then, as `argparse` does it. `reference` is the code that `fcgi-run explain` knows, such as `FR017`.
     """
 
     code: int
 
-    def __init__(self, message: str, hint: str | None, code: int) -> None:
+    def __init__(self, message: str, hint: str | None, code: int, reference: str | None = None) -> None:
         super().__init__(code)
         self.message = message
         self.hint = hint
+        self.reference = reference
 
     def __str__(self) -> str:
         """The cause, and what to do about it in a second line."""
-        lines = [f"error: {self.message.rstrip()}"]
+        kind = f"error[{self.reference}]" if self.reference else "error"
+        lines = [f"{kind}: {self.message.rstrip()}"]
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)

@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use fcgi_runner::app::ByRole;
 use fcgi_runner::cli::{self, Command};
 use fcgi_runner::exit::ExitStatus;
+use fcgi_runner::messages::Code;
 use fcgi_runner::python::PythonHost;
 use fcgi_runner::start::{self, Door, Ended, Problem};
 use pyo3::exceptions::PySystemExit;
@@ -83,13 +84,13 @@ fn check_virtualenv(py: Python<'_>, words: &[OsString]) -> PyResult<()> {
         ours.display()
     );
     let hint = format!("start it with `{}`, or leave out virtualenv", wanted.join("bin/python").display());
-    Err(start_error(py, &Problem { status: ExitStatus::Usage, message, hint: Some(hint) }))
+    Err(start_error(py, &Problem { status: ExitStatus::Usage, code: Code::OTHER_VIRTUALENV, message, hint }))
 }
 
 fn start_error(py: Python<'_>, problem: &Problem) -> PyErr {
     let raise = || -> PyResult<PyErr> {
         let class = py.import("fcgi_runner.errors")?.getattr("StartError")?;
-        let arguments = (&problem.message, &problem.hint, i32::from(problem.status));
+        let arguments = (&problem.message, &problem.hint, i32::from(problem.status), problem.code.to_string());
         Ok(PyErr::from_value(class.call1(arguments)?))
     };
     raise().unwrap_or_else(|error| error)

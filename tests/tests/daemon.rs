@@ -227,7 +227,7 @@ fn a_workdir_that_cannot_be_entered_ends_the_start() {
             let workdir = format!("workdir={folder}");
             let words = ["socket=s.sock", "pidfile=x.pid", &workdir, daemonize, "web:application"];
             let err = fails(&sandbox, 2, &words);
-            assert!(err.starts_with("error: ") && err.contains(folder) && err.contains("\nhint: "), "{err}");
+            assert!(err.starts_with("error[FR") && err.contains(folder) && err.contains("\nhint: "), "{err}");
             assert!(!sandbox.has("s.sock") && !sandbox.has("x.pid"), "{words:?}");
         }
     }

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 fn refused(sandbox: &Sandbox, words: &[&str]) -> String {
     let Finished { status, err, .. } = sandbox.run(words);
     assert_eq!(status, Some(4), "{words:?}: {err}");
-    assert!(err.starts_with("error: ") && err.contains("\nhint: "), "{words:?}: {err}");
+    assert!(err.starts_with("error[FR0") && err.contains("\nhint: "), "{words:?}: {err}");
     err
 }
 

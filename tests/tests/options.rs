@@ -21,7 +21,7 @@ fn refused(sandbox: &Sandbox, words: &[&str]) -> String {
     let Finished { status, out, err } = sandbox.run(words);
     assert_eq!(status, Some(2), "{words:?}: {err}");
     assert_eq!(out, "", "{words:?}");
-    assert!(err.starts_with("error: ") && err.contains("\nhint: "), "{words:?}: {err}");
+    assert!(err.starts_with("error[FR") && err.contains("\nhint: "), "{words:?}: {err}");
     assert!(!sandbox.has("s.sock") && !sandbox.has("x.pid"), "{words:?}");
     sandbox.wait_for_nobody();
     err

@@ -7,6 +7,7 @@
 //! headers.
 //! Sources: PEP 3333 "The `start_response()` Callable", RFC 3875 §6, FastCGI 1.0 section 6.3.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 use super::{AnswerHead, Blocker, FilePart, LinkGone, Request};
 use crate::cgi::head;
 use crate::cgi::page;
+use crate::messages::Code;
 
 /// A piece of a body.
 pub type Part<'a> = &'a [u8];
@@ -243,8 +245,19 @@ impl Answer {
     }
 }
 
+/// Why a request is answered by the server itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The status of HTTP.
+    pub status: u16,
+    pub message: Code,
+    /// One sentence for the visitor.
+    pub text: Cow<'static, str>,
+}
+
 /// Answers a request with a small page; for refusals and troubles of the server itself.
-pub fn answer_with_page(request: &Arc<Request>, code: u16, title: &str, text: &str, blocker: &dyn Blocker) {
-    let page = page::error_page(code, title, text);
-    Answer::new(request.clone()).fail(code, &page, blocker);
+pub fn answer_with_page(request: &Arc<Request>, reason: &Refusal, blocker: &dyn Blocker) {
+    let Refusal { status, message, text } = reason;
+    let page = page::error_page(*status, "", text, Some(*message));
+    Answer::new(request.clone()).fail(*status, &page, blocker);
 }

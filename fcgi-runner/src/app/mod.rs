@@ -12,7 +12,7 @@ mod reader;
 mod request;
 mod roles;
 
-pub use answer::{Answer, AnswerError, Part, answer_with_page};
+pub use answer::{Answer, AnswerError, Part, Refusal, answer_with_page};
 pub use answer_head::AnswerHead;
 pub use body::{Body, Taken};
 pub use reader::BodyReader;
@@ -22,6 +22,7 @@ pub use roles::{ByRole, role_name};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use crate::messages::Code;
 use crate::os::fork::ForkHooks;
 
 /// Something that answers requests.
@@ -139,6 +140,8 @@ pub struct ProcessModel {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct LoadError {
+    /// What kind of failure it is.
+    pub code: Code,
     /// One line of cause, then the traceback.
     pub message: String,
     /// What to do about it.

@@ -1,26 +1,31 @@
 //! The small pages that are answered without, or instead of, the application.
 //!
 //! In come a status and a text; out goes the complete content of a STDOUT stream: head, `Content-Length` and a page
-//! that needs no other file. Everything shown is escaped; what went wrong inside is shown only by
+//! that needs no other file; in its small print stands the code of the message, which a visitor may read to the administrator.
+//! Everything shown is escaped; what went wrong inside is shown only by
 //! [`traceback_page`], which is for `debug=true`.
 
 use super::head::{Status, end_head, reason_phrase, write_status};
+use crate::messages::Code;
 
 /// A complete answer: a status, a heading and one sentence for the visitor.
 ///
 /// `title` is the reason of the status as well; an empty one is the usual for `code`. A 503 asks to try again in a few
 /// seconds.
-pub fn error_page(code: u16, title: &str, text: &str) -> Vec<u8> {
+pub fn error_page(code: u16, title: &str, text: &str, message: Option<Code>) -> Vec<u8> {
     let title = if title.is_empty() { reason_phrase(code) } else { title };
-    let content = format!("<h1>{}</h1>\n<p>{}</p>\n", escaped(title), escaped(text));
+    let content = format!("<h1>{}</h1>\n<p>{}</p>\n{}", escaped(title), escaped(text), small_print(message));
     page(code, title, &content)
 }
 
 /// A complete answer with status 500 that shows a traceback.
-pub fn traceback_page(traceback: &str) -> Vec<u8> {
+pub fn traceback_page(traceback: &str, message: Code) -> Vec<u8> {
     let title = reason_phrase(500);
-    let content =
-        format!("<h1>{title}</h1>\n<pre>{}</pre>\n<p>{DEBUG_NOTE}</p>\n", escaped(traceback.trim_end()));
+    let content = format!(
+        "<h1>{title}</h1>\n<pre>{}</pre>\n<p>{DEBUG_NOTE}</p>\n{}",
+        escaped(traceback.trim_end()),
+        small_print(Some(message)),
+    );
     page(500, title, &content)
 }
 
@@ -54,6 +59,10 @@ fn page(code: u16, title: &str, content: &str) -> Vec<u8> {
     out
 }
 
+fn small_print(message: Option<Code>) -> String {
+    message.map_or_else(String::new, |code| format!("<p><small>{code}</small></p>\n"))
+}
+
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -74,12 +83,13 @@ fn escaped(text: &str) -> String {
 const DEBUG_NOTE: &str = "This page is shown because the option <code>debug</code> is on.";
 
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:50rem;margin:4rem auto;padding:0 1rem}\
-                     h1{font-size:1.5rem}pre{overflow:auto;padding:1rem;background:#f4f4f4;color:#222}";
+                     h1{font-size:1.5rem}small{color:#777}pre{overflow:auto;padding:1rem;background:#f4f4f4;color:#222}";
 
 #[cfg(test)]
 mod tests {
     use super::{error_page, traceback_page, without_body};
     use crate::cgi::answer::parse_cgi_head;
+    use crate::messages::Code;
 
     /// The body, after checking that the head announces its length.
     fn body_of(page: &[u8]) -> String {
@@ -91,7 +101,7 @@ mod tests {
 
     #[test]
     fn an_error_page_is_a_complete_answer() {
-        let page = error_page(404, "Not Found", "There is nothing here.");
+        let page = error_page(404, "Not Found", "There is nothing here.", None);
         assert!(page.starts_with(b"Status: 404 Not Found\r\nContent-Type: text/html; charset=utf-8\r\n"));
         let body = body_of(&page);
         assert!(body.contains("<title>404 Not Found</title>"));
@@ -100,20 +110,27 @@ mod tests {
     }
 
     #[test]
+    fn the_code_stands_in_the_small_print() {
+        let page = error_page(503, "", "Please come back.", Some(Code::QUEUE_TIMEOUT));
+        assert!(body_of(&page).contains("<p>Please come back.</p>\n<p><small>FR210</small></p>\n</body>"));
+        assert!(!body_of(&error_page(404, "", "Nothing.", None)).contains("<small>"));
+    }
+
+    #[test]
     fn the_title_may_be_left_out() {
-        assert!(error_page(502, "", "x").starts_with(b"Status: 502 Bad Gateway\r\n"));
+        assert!(error_page(502, "", "x", None).starts_with(b"Status: 502 Bad Gateway\r\n"));
     }
 
     #[test]
     fn an_overloaded_server_says_when_to_come_back() {
-        let text = String::from_utf8(error_page(503, "", "busy")).unwrap();
+        let text = String::from_utf8(error_page(503, "", "busy", None)).unwrap();
         assert!(text.contains("\r\nRetry-After: 5\r\n"));
-        assert!(!String::from_utf8(error_page(500, "", "broken")).unwrap().contains("Retry-After"));
+        assert!(!String::from_utf8(error_page(500, "", "broken", None)).unwrap().contains("Retry-After"));
     }
 
     #[test]
     fn nothing_shown_can_be_markup_or_a_header() {
-        let page = error_page(400, "Bad\r\nSet-Cookie: a=b", "<script>alert('\"&\x07')</script>");
+        let page = error_page(400, "Bad\r\nSet-Cookie: a=b", "<script>alert('\"&\x07')</script>", None);
         let text = String::from_utf8(page.clone()).unwrap();
         assert!(text.starts_with("Status: 400 Bad  Set-Cookie: a=b\r\nContent-Type: "));
         assert!(text.contains("&lt;script&gt;alert(&#39;&quot;&amp;\u{fffd}&#39;)&lt;/script&gt;"));
@@ -122,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_traceback_is_shown_as_it_is() {
-        let page = traceback_page("Traceback:\n  File \"<x>\", line 1\nValueError: é\n");
+        let page =
+            traceback_page("Traceback:\n  File \"<x>\", line 1\nValueError: é\n", Code::APPLICATION_RAISED);
         assert!(page.starts_with(b"Status: 500 Internal Server Error\r\n"));
         assert!(
             body_of(&page)
@@ -132,7 +150,7 @@ mod tests {
 
     #[test]
     fn head_gets_the_same_head_and_no_body() {
-        let page = error_page(500, "", "broken");
+        let page = error_page(500, "", "broken", None);
         let (head, length) = parse_cgi_head(&page).unwrap().unwrap();
         let short = without_body(page);
         assert_eq!(parse_cgi_head(&short), Ok(Some((head, length))));

@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, builder::OsStringValueParser};
 
+use super::commands::COMMANDS;
 use crate::{
     exit::ExitStatus,
     options::{OptionSpec, VARIABLE_PREFIX, all},
@@ -98,5 +99,12 @@ fn introduction() -> String {
 fn closing() -> String {
     let statuses = ExitStatus::ALL.map(|status| format!("  {}  {}", i32::from(status), status.meaning()));
     let signals = SIGNALS.map(|(signal, what)| format!("  {signal:<10}  {what}"));
-    format!("Exit status:\n{}\n\nSignals to the master:\n{}", statuses.join("\n"), signals.join("\n"))
+    let commands: Vec<_> =
+        COMMANDS.iter().map(|(command, what)| format!("  {command}\n      {what}")).collect();
+    format!(
+        "Exit status:\n{}\n\nSignals to the master:\n{}\n\nOther commands:\n{}",
+        statuses.join("\n"),
+        signals.join("\n"),
+        commands.join("\n")
+    )
 }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::commands::COMMANDS;
 use super::help::{EXAMPLES, SIGNALS};
 use crate::{
     exit::ExitStatus,
+    messages,
     options::{OptionSpec, Section, VARIABLE_PREFIX, all},
 };
 
@@ -33,6 +35,14 @@ pub(super) fn page() -> String {
     page.push_str(".SH EXIT STATUS\n");
     for status in ExitStatus::ALL {
         entry(&mut page, &i32::from(status).to_string(), &roff(status.meaning()));
+    }
+    page.push_str(".SH COMMANDS\n");
+    for (command, what) in COMMANDS {
+        entry(&mut page, &format!("\\fB{}\\fR", escaped(command)), &roff(what));
+    }
+    section(&mut page, "CODES OF MESSAGES", &roff(CODES));
+    for message in messages::table::all() {
+        entry(&mut page, &format!("\\fB{}\\fR", message.code), &roff(message.cause));
     }
     page.push_str(".SH EXAMPLES\n");
     for (example, what) in EXAMPLES {
@@ -96,6 +106,9 @@ const DESCRIPTION: &str = "Serves a Python WSGI application (Django, Flask or an
     `--key=value`, as well, as a key in a TOML file named by `config`, and as an environment variable. Letter case, \
     dashes and underscores do not matter. The command line wins over the environment, and that over the file.";
 
+const CODES: &str = "Messages, lines of the log and error pages have a code that stays the same in every version; \
+    `fcgi-run explain FR012` says what has happened, how to see it and what to do.";
+
 const VARIABLES: &str = "Each option can be given as a variable, in capital letters and with a prefix, as in";
 
 #[cfg(test)]
@@ -108,7 +121,9 @@ mod tests {
         for option in crate::options::all() {
             assert!(page.contains(&format!("\n.TP\n\\fB{}\\fR=\\fI", option.name)), "{}", option.name);
         }
-        for heading in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "SIGNALS", "EXIT STATUS", "EXAMPLES"] {
+        for heading in
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "SIGNALS", "EXIT STATUS", "COMMANDS", "EXAMPLES"]
+        {
             assert!(page.contains(&format!("\n.SH {heading}\n")), "{heading}");
         }
         assert!(page.starts_with(".TH FCGI-RUN 1 "));

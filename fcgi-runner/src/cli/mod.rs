@@ -3,6 +3,7 @@
 //! Words like `socket=/tmp/s.sock` and flags like `--socket /tmp/s.sock` are the same thing in two spellings; both
 //! become flags and are taken in by clap, which also writes the help. Nothing is printed here, nothing is started.
 
+mod commands;
 mod help;
 mod man;
 mod words;
@@ -26,7 +27,7 @@ use crate::{
 pub enum Command {
     /// Serve.
     Run(Box<Config>),
-    /// Print this text to standard output, and exit with status 0: help, version, man page.
+    /// Print this text to standard output, and exit with status 0: help, version, man page, explanations.
     Print(String),
 }
 
@@ -53,6 +54,9 @@ pub fn parse(
 ) -> Result<Command, UsageError> {
     if words::ask_for_help(words) {
         return Ok(Command::Print(help::text()));
+    }
+    if let Some(command) = commands::read(words, start_dir) {
+        return command;
     }
     let flags = words::flags(words, start_dir)?;
     let matches = match help::command().no_binary_name(true).try_get_matches_from(flags) {

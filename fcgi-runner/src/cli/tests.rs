@@ -118,25 +118,34 @@ fn a_bare_module_counts_if_it_is_there() {
 #[test]
 fn mistakes_name_the_cause_and_the_way_out() {
     for (line, report) in [
-        (&["maxrequest=5"][..], "error: unknown option `maxrequest`\nhint: did you mean `maxrequests`\n"),
-        (&["--chroot=/x"], "error: unknown option `chroot`\nhint: `fcgi-run help` shows all options\n"),
-        (&["-x"], "error: unknown option `x`\nhint: `fcgi-run help` shows all options\n"),
-        (&["--socket"], "error: option `socket` needs a value\nhint: write `socket=PATH`\n"),
-        (&["--socket", "--debug"], "error: option `socket` needs a value\nhint: write `socket=PATH`\n"),
-        (&["pidfile"], "error: option `pidfile` needs a value\nhint: write `pidfile=PATH`\n"),
-        (&["port=", "host=h"], "error: option `port` needs a value\nhint: write `port=N`\n"),
+        (
+            &["maxrequest=5"][..],
+            "error[FR001]: unknown option `maxrequest`\nhint: did you mean `maxrequests`\n",
+        ),
+        (
+            &["--chroot=/x"],
+            "error[FR001]: unknown option `chroot`\nhint: `fcgi-run help` shows all options\n",
+        ),
+        (&["-x"], "error[FR001]: unknown option `x`\nhint: `fcgi-run help` shows all options\n"),
+        (&["--socket"], "error[FR003]: option `socket` needs a value\nhint: write `socket=PATH`\n"),
+        (
+            &["--socket", "--debug"],
+            "error[FR003]: option `socket` needs a value\nhint: write `socket=PATH`\n",
+        ),
+        (&["pidfile"], "error[FR003]: option `pidfile` needs a value\nhint: write `pidfile=PATH`\n"),
+        (&["port=", "host=h"], "error[FR003]: option `port` needs a value\nhint: write `port=N`\n"),
         (
             &["daemonise"],
-            "error: `daemonise` is neither an option nor an application\nhint: did you mean `daemonize`\n",
+            "error[FR002]: `daemonise` is neither an option nor an application\nhint: did you mean `daemonize`\n",
         ),
         (
             &["/tmp/s.sock"],
-            "error: `/tmp/s.sock` is neither an option nor an application\n\
+            "error[FR002]: `/tmp/s.sock` is neither an option nor an application\n\
              hint: to listen on a Unix socket, write `socket=/tmp/s.sock`\n",
         ),
         (
             &["serve"],
-            "error: `serve` is neither an option nor an application\n\
+            "error[FR002]: `serve` is neither an option nor an application\n\
              hint: write options as `key=value`, and the application as `module:callable`\n",
         ),
     ] {
@@ -199,6 +208,27 @@ fn the_words_of_a_python_caller_are_understood() {
 }
 
 #[test]
+fn codes_are_explained() {
+    let text = printed(&["explain", "FR001"]);
+    assert!(text.starts_with("FR001: ") && text.contains("\nWhat to do\n"), "{text}");
+    let both = printed(&["EXPLAIN", "fr40", "[FR100]"]);
+    assert!(both.starts_with("FR040: ") && both.contains("\n\n\nFR100: "), "{both}");
+    let all = printed(&["explain"]);
+    assert!(all.contains("\nFR100  ") && all.contains("\nFR308  "), "{all}");
+    for (word, hint) in [
+        ("FR022", "the nearest is `FR021`; `fcgi-run explain` shows all of them"),
+        ("socket", "codes look like `FR012`; `fcgi-run explain` shows all of them"),
+        ("FR0\n1", "codes look like `FR012`; `fcgi-run explain` shows all of them"),
+    ] {
+        let shown = word.replace('\n', "\\n");
+        let report = format!("error[FR021]: there is no code `{shown}`\nhint: {hint}\n");
+        assert_eq!(refused(&["explain", "FR001", word]), report);
+    }
+    // Only the first word is a command.
+    assert!(refused(&["debug", "explain"]).starts_with("error[FR002]: "));
+}
+
+#[test]
 fn what_was_typed_cannot_forge_a_line_or_steer_the_terminal() {
     let variables = [("FCGI_RUN_\x1b[2J".into(), "1".into()), ("FCGI_RUN_MAXSPARE".into(), "1\n2".into())];
     let report = |words: &[&str], variables: &[_]| {
@@ -210,7 +240,7 @@ fn what_was_typed_cannot_forge_a_line_or_steer_the_terminal() {
     };
     assert_eq!(
         report(&["maxspare=1\nerror: forged"], &[]).unwrap_err().lines().next(),
-        Some("error: `maxspare=1\\nerror: forged` is not a number from 1 to 10000")
+        Some("error[FR004]: `maxspare=1\\nerror: forged` is not a number from 1 to 10000")
     );
     let typed =
         ["so\x1bcket=1", "--so\ncket", "a\nb", "a/\x07", "--config=/x\n/y", "socket=/\n", "static=\n="];
@@ -226,7 +256,7 @@ fn what_was_typed_cannot_forge_a_line_or_steer_the_terminal() {
     );
     let refused = report(&[], &variables[1..]).unwrap_err();
     assert!(
-        refused.starts_with("error: `maxspare=1\\n2` is not a number from 1 to 10000 (env"),
+        refused.starts_with("error[FR004]: `maxspare=1\\n2` is not a number from 1 to 10000 (env"),
         "{refused:?}"
     );
 }

@@ -7,6 +7,7 @@ use std::io;
 use fcgi_proto::{ProtocolError, ProtocolStatus};
 
 use crate::cgi::head::HeadError;
+use crate::messages::Code;
 
 /// What went wrong with one request.
 #[derive(Debug, thiserror::Error)]
@@ -74,12 +75,26 @@ impl Failure {
         }
     }
 
+    /// The code of the message.
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Self::Unreachable(_) => Code::FRONT_UNREACHABLE,
+            Self::Busy => Code::FRONT_BUSY,
+            Self::Lost { .. } => Code::FRONT_LOST,
+            Self::Refused(_) => Code::FRONT_REFUSED,
+            Self::NoAnswer => Code::FRONT_NO_ANSWER,
+            Self::Head(_) | Self::Interim(_) => Code::FRONT_BAD_ANSWER,
+            Self::Protocol(_) => Code::FRONT_NOT_FASTCGI,
+            Self::TooShort { .. } | Self::TooLong | Self::ClientGone => Code::FRONT_CUT,
+        }
+    }
+
     /// Writes the failure to the log. A browser that goes away is nobody's fault.
     pub(super) fn log(&self) {
         if matches!(self, Self::ClientGone) {
             tracing::debug!("{self}");
         } else {
-            tracing::warn!("{self}");
+            tracing::warn!(code = %self.code(), "{self}");
         }
     }
 }

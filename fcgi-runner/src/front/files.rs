@@ -27,23 +27,25 @@ use super::media::content_type;
 use super::outlet::Piece;
 use super::range::{Part, part};
 use super::response::{AnswerBody, error_response};
+use crate::messages::Code;
 
 /// Answers a request for the file at `rest` below `dir`.
 pub(super) async fn answer(dir: &Path, rest: &[u8], parts: &Parts) -> Response<AnswerBody> {
     if parts.method != Method::GET && parts.method != Method::HEAD {
-        let mut refusal = error_response(405, "Files can only be read.");
+        let mut refusal = error_response(405, "Files can only be read.", None);
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
     match open(dir.to_owned(), rest.to_owned()).await {
         Ok(Some(found)) => send(found, Path::new(OsStr::from_bytes(rest)), parts),
-        Ok(None) => error_response(404, "There is no such file."),
+        Ok(None) => error_response(404, "There is no such file.", None),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            error_response(403, "This file may not be read.")
+            error_response(403, "This file may not be read.", None)
         }
         Err(error) => {
-            tracing::warn!(%error, "a file below `{}` cannot be read", dir.display());
-            error_response(500, "This file cannot be read.")
+            let code = Code::STATIC_UNREADABLE;
+            tracing::warn!(%code, %error, "a file below `{}` cannot be read", dir.display());
+            error_response(500, "This file cannot be read.", Some(code))
         }
     }
 }
@@ -73,7 +75,7 @@ fn send(found: Found, name: &Path, parts: &Parts) -> Response<AnswerBody> {
             (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
         }
         Part::Unsatisfiable => {
-            let mut refusal = error_response(416, "The file has no such part.");
+            let mut refusal = error_response(416, "The file has no such part.", None);
             set(refusal.headers_mut(), CONTENT_RANGE, &format!("bytes */{length}"));
             return refusal;
         }

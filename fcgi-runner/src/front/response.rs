@@ -17,6 +17,7 @@ use super::outlet::Piece;
 use crate::cgi::answer::{CgiHead, parse_cgi_head};
 use crate::cgi::head::is_hop_by_hop;
 use crate::cgi::page::error_page;
+use crate::messages::Code;
 
 /// The body of a response.
 #[derive(Debug)]
@@ -105,8 +106,8 @@ pub(super) fn response(head: &CgiHead, body: AnswerBody) -> Response<AnswerBody>
 }
 
 /// Makes a response that shows one of our own pages.
-pub(super) fn error_response(code: u16, text: &str) -> Response<AnswerBody> {
-    let mut page = Bytes::from(error_page(code, "", text));
+pub(super) fn error_response(code: u16, text: &str, message: Option<Code>) -> Response<AnswerBody> {
+    let mut page = Bytes::from(error_page(code, "", text, message));
     if let Ok(Some((head, length))) = parse_cgi_head(&page) {
         return response(&head, AnswerBody::whole(page.split_off(length)));
     }
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn pages_are_whole_responses() {
-        let response = error_response(502, "It said: <nothing>.");
+        let response = error_response(502, "It said: <nothing>.", None);
         assert_eq!(response.status(), 502);
         let AnswerBody::Whole(Some(body)) = response.body() else { panic!("a page has a body") };
         assert_eq!(response.headers()["content-length"], body.len().to_string());

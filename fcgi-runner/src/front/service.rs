@@ -86,9 +86,9 @@ impl Front {
         tokio::spawn(exchange::run(self.pool.clone(), request, outlet));
         match head.await {
             Ok(Ok(head)) => response(&head, AnswerBody::Pieces(pieces)),
-            Ok(Err(failure)) => error_response(502, failure.explanation()),
+            Ok(Err(failure)) => explained(&failure),
             // The task has ended without a word, which only a fault in it can cause.
-            Err(_) => error_response(502, Failure::Lost { answered: false }.explanation()),
+            Err(_) => explained(&Failure::Lost { answered: false }),
         }
     }
 }
@@ -96,5 +96,10 @@ impl Front {
 /// Answers with a page, whatever the request says in its body.
 fn refuse(code: u16, text: &str, body: Incoming) -> Response<AnswerBody> {
     exchange::discard(body);
-    error_response(code, text)
+    error_response(code, text, None)
+}
+
+/// Says why there is no answer.
+fn explained(failure: &Failure) -> Response<AnswerBody> {
+    error_response(502, failure.explanation(), Some(failure.code()))
 }

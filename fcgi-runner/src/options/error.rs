@@ -8,6 +8,7 @@ use std::{fmt, io, path::PathBuf};
 
 use super::{OptionSpec, VARIABLE_PREFIX, ValueKind};
 use crate::exit::ExitStatus;
+use crate::messages::Code;
 
 /// Where a value was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -142,6 +143,14 @@ pub enum UsageError {
     /// The current directory is gone or may not be entered.
     #[error("cannot tell the current directory: {0}")]
     StartDirectory(#[source] io::Error),
+    /// `explain` was asked for something else than a code of the table.
+    #[error("there is no code `{}`", shown(word))]
+    UnknownCode {
+        /// As typed.
+        word: String,
+        /// The nearest that there is, if it was a number at all.
+        nearest: Option<Code>,
+    },
     /// Anything else the reader of the command line refuses.
     #[error("{}", shown(.0))]
     CommandLine(String),
@@ -174,7 +183,33 @@ impl UsageError {
                     .to_owned()
             }
             Self::StartDirectory(_) => "change to a directory that is there".to_owned(),
+            Self::UnknownCode { nearest, .. } => match nearest {
+                Some(code) => format!("the nearest is `{code}`; `fcgi-run explain` shows all of them"),
+                None => "codes look like `FR012`; `fcgi-run explain` shows all of them".to_owned(),
+            },
             Self::CommandLine(_) => SEE_HELP.to_owned(),
+        }
+    }
+
+    /// The code of the message.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::UnknownOption { .. } => Code::UNKNOWN_OPTION,
+            Self::UnknownWord(_) => Code::UNKNOWN_WORD,
+            Self::MissingValue { .. } => Code::MISSING_VALUE,
+            Self::BadValue { .. } => Code::BAD_VALUE,
+            Self::Protocol(_) => Code::PROTOCOL,
+            Self::TwoAddresses(..) => Code::TWO_ADDRESSES,
+            Self::HalfAddress { .. } => Code::HALF_ADDRESS,
+            Self::SocketPath { .. } => Code::SOCKET_PATH,
+            Self::ConfigRead { .. } => Code::CONFIG_READ,
+            Self::ConfigSyntax { .. } => Code::CONFIG_SYNTAX,
+            Self::ConfigTwice { .. } => Code::CONFIG_TWICE,
+            Self::ConfigType { .. } => Code::CONFIG_TYPE,
+            Self::ConfigNested(_) => Code::CONFIG_NESTED,
+            Self::StartDirectory(_) => Code::START_DIRECTORY,
+            Self::UnknownCode { .. } => Code::UNKNOWN_CODE,
+            Self::CommandLine(_) => Code::COMMAND_LINE,
         }
     }
 
@@ -185,7 +220,7 @@ impl UsageError {
 
     /// Both lines, as they are printed.
     pub fn report(&self) -> String {
-        format!("error: {self}\nhint: {}\n", self.hint())
+        format!("error[{}]: {self}\nhint: {}\n", self.code(), self.hint())
     }
 }
 

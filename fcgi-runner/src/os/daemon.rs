@@ -16,6 +16,7 @@ use nix::fcntl::OFlag;
 use super::fork::ForkHooks;
 use super::socket;
 use super::stdio::{LogFiles, append};
+use crate::messages::Code;
 
 /// Which process this is after [`start`].
 #[derive(Debug)]
@@ -77,8 +78,9 @@ pub fn start(workdir: &Path, umask: u32, logs: &LogFiles, hooks: &dyn ForkHooks)
             match result {
                 Ok(_) => Ok(Role::Daemon(verdict)),
                 Err(error) => {
-                    verdict
-                        .give(FAILED, &format!("error: the server cannot go to the background: {error}\n"));
+                    let code = Code::BACKGROUND;
+                    let text = format!("error[{code}]: the server cannot go to the background: {error}\n");
+                    verdict.give(FAILED, &text);
                     super::fork::exit_now(i32::from(FAILED));
                 }
             }
@@ -102,7 +104,10 @@ fn wait_for_verdict(reader: OwnedFd) -> Role {
     };
     read().unwrap_or_else(|_| Role::Launcher {
         status: FAILED,
-        text: "error: the server ended before it could serve\nhint: see `errlog`\n".to_owned(),
+        text: format!(
+            "error[{}]: the server ended before it could serve\nhint: see `errlog`\n",
+            Code::ENDED_EARLY
+        ),
     })
 }
 

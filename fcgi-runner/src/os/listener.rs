@@ -17,6 +17,7 @@ use nix::sys::socket::{getsockopt, sockopt::AcceptConn};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::stdio;
+use crate::messages::Code;
 
 /// A listening socket, and what is to be known of it.
 #[derive(Debug)]
@@ -58,6 +59,22 @@ pub enum ListenError {
 }
 
 impl ListenError {
+    /// The code of the message.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::InUse(_) => Code::ADDRESS_IN_USE,
+            Self::NotASocket(_) => Code::NOT_A_SOCKET,
+            Self::Resolve { .. } => Code::HOST_UNKNOWN,
+            Self::NotListening(_) => Code::NOT_LISTENING,
+            Self::System { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => Code::LISTEN_DENIED,
+                io::ErrorKind::NotFound => Code::LISTEN_NO_FOLDER,
+                io::ErrorKind::AddrNotAvailable => Code::LISTEN_NOT_HERE,
+                _ => Code::LISTEN_SYSTEM,
+            },
+        }
+    }
+
     /// What the operator can do.
     pub fn hint(&self) -> &'static str {
         match self {

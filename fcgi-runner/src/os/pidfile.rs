@@ -9,6 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::messages::Code;
+
 /// A pidfile that belongs to this server.
 #[derive(Debug)]
 pub struct Pidfile {
@@ -30,6 +32,14 @@ pub enum PidfileError {
 }
 
 impl PidfileError {
+    /// The code of the message.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Alive { .. } => Code::PIDFILE_ALIVE,
+            Self::System { .. } => Code::PIDFILE_SYSTEM,
+        }
+    }
+
     /// What the operator can do.
     pub fn hint(&self) -> &'static str {
         match self {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyConnectionResetError, PyMemoryError, PyRuntimeError};
+use pyo3::exceptions::{
+    PyConnectionResetError, PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PySystemExit,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 use smallvec::SmallVec;
@@ -15,8 +17,9 @@ use super::file_wrapper::{self, FileWrapper};
 use super::interrupt::Interrupter;
 use super::start_response::{StartResponse, body_bytes, to_python};
 use super::strings::readable;
-use crate::app::{Answer, Application, ByRole, Request};
+use crate::app::{Answer, Application, Blocker, ByRole, Request};
 use crate::cgi::page;
+use crate::messages::Code;
 
 /// The WSGI applications, one for each role that is played.
 pub(super) struct PythonApplication {
@@ -116,7 +119,7 @@ impl<'py> Call<'py> {
 
     /// Sends what the application has returned.
     fn send(&self, iterable: &Bound<'py, PyAny>) -> PyResult<()> {
-        if let Some(parts) = whole(iterable)? {
+        if let Some(parts) = whole(iterable).map_err(|error| self.complain(error))? {
             return self.finish(&parts, parts.len() == 1);
         }
         if let Ok(wrapper) = iterable.cast_exact::<FileWrapper>()
@@ -134,11 +137,11 @@ impl<'py> Call<'py> {
         let blocker = PyBlocker::new(self.py);
         for chunk in iterable.try_iter()? {
             let chunk = chunk?;
-            let data = body_bytes(&chunk)?;
+            let data = body_bytes(&chunk).map_err(|error| self.complain(error))?;
             let mut answer = self.response.get().answer()?;
             let was_complete = answer.is_complete();
             if !data.as_bytes().is_empty() {
-                answer.write(data.as_bytes(), &blocker).map_err(to_python)?;
+                answer.write(data.as_bytes(), &blocker).map_err(|error| self.complain(to_python(error)))?;
             }
             // The rest would be thrown away: asking for it costs the application's time, or never ends. A body that has just
             // become complete is asked once more, for what its generator does behind the last `yield`.
@@ -154,7 +157,13 @@ impl<'py> Call<'py> {
         self.errors.get().finish(&PyBlocker::new(self.py));
         let parts: SmallVec<[&[u8]; 4]> = parts.iter().map(PyBytesMethods::as_bytes).collect();
         let mut answer = self.response.get().answer()?;
-        answer.finish(&parts, whole, &PyBlocker::new(self.py)).map_err(to_python)
+        answer
+            .finish(&parts, whole, &PyBlocker::new(self.py))
+            .map_err(|error| self.complain(to_python(error)))
+    }
+
+    fn complain(&self, error: PyErr) -> PyErr {
+        self.response.get().complain(self.py, error)
     }
 
     /// Whether a body would be sent at all.
@@ -166,6 +175,7 @@ impl<'py> Call<'py> {
     /// Ends a request whose application has raised.
     fn fail(&self, error: &PyErr, app: &PythonApplication, blocker: &PyBlocker<'py>) -> PyResult<()> {
         self.errors.get().finish(blocker);
+        let code = self.code_of(error);
         let gone = self.request.is_aborted() || self.response.get().answer()?.is_gone();
         let interrupted =
             app.interrupter.as_ref().is_some_and(|interrupter| interrupter.is_cause(self.py, error));
@@ -176,15 +186,39 @@ impl<'py> Call<'py> {
         } else {
             // Only now: making one has the interpreter import modules of a megabyte, once.
             let traceback = traceback(self.py, error);
+            self.tell(code, blocker);
             errors::send(&self.request, &traceback, blocker);
             if app.debug {
-                self.response.get().answer()?.fail(500, &page::traceback_page(&traceback), blocker);
+                self.response.get().answer()?.fail(500, &page::traceback_page(&traceback, code), blocker);
                 return Ok(());
             }
         }
-        let page = page::error_page(500, "", "The application has met an error. Its log says more.");
+        let text = "The application has met an error. Its log says more.";
+        let page = page::error_page(500, "", text, Some(code));
         self.response.get().answer()?.fail(500, &page, blocker);
         Ok(())
+    }
+
+    fn code_of(&self, error: &PyErr) -> Code {
+        if self.response.get().is_complaint(self.py, error) {
+            Code::ANSWER_BROKEN
+        } else if error.is_instance_of::<PySystemExit>(self.py)
+            || error.is_instance_of::<PyKeyboardInterrupt>(self.py)
+        {
+            Code::APPLICATION_EXIT
+        } else {
+            Code::APPLICATION_RAISED
+        }
+    }
+
+    /// The line of the log above the traceback.
+    fn tell(&self, code: Code, blocker: &PyBlocker<'py>) {
+        let text = |name: &[u8]| {
+            String::from_utf8_lossy(self.request.params().get(name).unwrap_or_default()).into_owned()
+        };
+        let (method, path) = (text(b"REQUEST_METHOD"), text(b"SCRIPT_NAME") + &text(b"PATH_INFO"));
+        let peer = self.request.peer();
+        blocker.block(&mut || tracing::error!(%code, peer, method, path, "the application has failed"));
     }
 }
 
@@ -232,5 +266,9 @@ pub(super) fn traceback(py: Python<'_>, error: &PyErr) -> String {
 
 /// Ends an answer without an application: used where the application could not be imported.
 pub(super) fn refuse(request: &Arc<Request>, text: &str, blocker: &PyBlocker<'_>) {
-    Answer::new(request.clone()).fail(500, &page::error_page(500, "", text), blocker);
+    Answer::new(request.clone()).fail(
+        500,
+        &page::error_page(500, "", text, Some(Code::NOT_IMPORTED)),
+        blocker,
+    );
 }

@@ -22,6 +22,7 @@ use super::output;
 use crate::app::{
     Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, Request, role_name,
 };
+use crate::messages::Code;
 use crate::os::fork::ForkHooks;
 use crate::os::process;
 
@@ -68,6 +69,7 @@ impl PythonHost {
 
     fn start(&self) -> Result<(), LoadError> {
         interpreter::start(self.options.virtualenv.as_deref()).map_err(|text| LoadError {
+            code: Code::INTERPRETER,
             message: format!("the Python interpreter cannot be started: {text}"),
             hint: Some("check virtualenv=, VIRTUAL_ENV and PYTHONHOME".to_owned()),
         })
@@ -298,6 +300,7 @@ fn check_threads(py: Python<'_>) -> Result<(), LoadError> {
     let count = || -> PyResult<usize> { py.import("threading")?.call_method0("active_count")?.extract() };
     if count().map_err(|error| internal(py, &error))? > 1 {
         return Err(LoadError {
+            code: Code::PRELOAD_THREADS,
             message: "the application starts threads when it is imported, they would not live in the workers"
                 .to_owned(),
             hint: Some("leave out preload, then every worker imports the application itself".to_owned()),
@@ -307,7 +310,8 @@ fn check_threads(py: Python<'_>) -> Result<(), LoadError> {
 }
 
 fn internal(py: Python<'_>, error: &PyErr) -> LoadError {
-    LoadError { message: format!("the interpreter is not usable\n{}", traceback(py, error)), hint: None }
+    let message = format!("the interpreter is not usable\n{}", traceback(py, error));
+    LoadError { code: Code::INTERPRETER_BROKEN, message, hint: None }
 }
 
 struct Substitute;

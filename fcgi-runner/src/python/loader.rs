@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use pyo3::exceptions::{PyAttributeError, PyModuleNotFoundError};
+use pyo3::exceptions::{
+    PyAttributeError, PyKeyboardInterrupt, PyModuleNotFoundError, PySyntaxError, PySystemExit,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::call::traceback;
 use crate::app::LoadError;
+use crate::messages::Code;
 
 /// What to import.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,15 +52,18 @@ pub(super) fn load(py: Python<'_>, role: &'static str, target: &Target) -> Resul
         Target::Module(name) => load_module(py, name, None),
         Target::File { file, name } => load_module(py, name, Some(file)),
         Target::Django { settings } => load_django(py, settings.as_deref()),
-        Target::Echo => Err(LoadFailure::Said("the echo application is not written in Python".to_owned())),
-        Target::Given => Err(LoadFailure::Said("it was not given".to_owned())),
+        Target::Echo => Err(LoadFailure::Said(
+            Code::NOT_GIVEN,
+            "the echo application is not written in Python".to_owned(),
+        )),
+        Target::Given => Err(LoadFailure::Said(Code::NOT_GIVEN, "it was not given".to_owned())),
     };
     loaded.map_err(|failure| failure.explain(py, role, target))
 }
 
 enum LoadFailure {
     Raised(PyErr),
-    Said(String),
+    Said(Code, String),
     /// The file that was named is not the one that was imported.
     Hidden(String),
 }
@@ -100,7 +106,8 @@ fn load_module(py: Python<'_>, name: &str, file: Option<&Path>) -> Result<Py<PyA
         found = found.call0()?;
     }
     if !found.is_callable() {
-        return Err(LoadFailure::Said(format!("`{name}` is not callable, so it is no WSGI application")));
+        let message = format!("`{name}` is not callable, so it is no WSGI application");
+        return Err(LoadFailure::Said(Code::NOT_CALLABLE, message));
     }
     Ok(found.unbind())
 }
@@ -128,11 +135,12 @@ fn usual_callable(module: &Bound<'_, PyModule>) -> Result<Py<PyAny>, LoadFailure
             return Ok(found.unbind());
         }
     }
-    Err(LoadFailure::Said(format!(
+    let message = format!(
         "the module `{}` has no callable named {}",
         module.name().map_or_else(|_| "?".to_owned(), |name| name.to_string()),
         USUAL_NAMES.map(|name| format!("`{name}`")).join(" or "),
-    )))
+    );
+    Err(LoadFailure::Said(Code::NO_USUAL_CALLABLE, message))
 }
 
 impl LoadFailure {
@@ -141,42 +149,61 @@ impl LoadFailure {
             "responder" => ("the application".to_owned(), "app"),
             other => (format!("the application of `{other}=`"), other),
         };
-        let (cause, hint) = match self {
-            Self::Said(message) => {
-                (format!(": {message}"), Some(format!("name it with {option}=module:callable")))
+        let (code, cause, hint) = match self {
+            Self::Said(code, message) => {
+                (code, format!(": {message}"), Some(format!("name it with {option}=module:callable")))
             }
-            Self::Hidden(message) => (format!(": {message}"), Some("give the file another name".to_owned())),
+            Self::Hidden(message) => {
+                (Code::MODULE_HIDDEN, format!(": {message}"), Some("give the file another name".to_owned()))
+            }
             Self::Raised(error) => {
-                (format!("\n{}", traceback(py, &error).trim_end()), hint(py, &error, option, target))
+                let (code, hint) = diagnosis(py, &error, option, target);
+                (code, format!("\n{}", traceback(py, &error).trim_end()), hint)
             }
         };
-        LoadError { message: format!("{what} cannot be imported{cause}"), hint }
+        LoadError { code, message: format!("{what} cannot be imported{cause}"), hint }
     }
 }
 
-fn hint(py: Python<'_>, error: &PyErr, option: &str, target: &Target) -> Option<String> {
+/// What kind of failure an exception at import is, and a hint that knows names.
+fn diagnosis(py: Python<'_>, error: &PyErr, option: &str, target: &Target) -> (Code, Option<String>) {
     if error.is_instance_of::<PyModuleNotFoundError>(py) {
-        let missing: String = error.value(py).getattr("name").ok()?.extract().ok()?;
-        let wanted = match target {
-            Target::Module(name) | Target::File { name, .. } => {
-                name.split([':', '.']).next().unwrap_or_default().to_owned()
-            }
-            Target::Django { settings } => settings.as_deref()?.split('.').next()?.to_owned(),
-            Target::Echo | Target::Given => return None,
-        };
-        return Some(if missing == wanted {
-            format!(
-                "start fcgi-run in the folder that holds `{missing}`, or name that folder with pythonpath="
-            )
-        } else {
-            format!(
-                "`{missing}` is not installed for this Python; is it in a virtual environment? (virtualenv=)"
-            )
-        });
+        return missing_module(py, error, target);
     }
-    error
-        .is_instance_of::<PyAttributeError>(py)
-        .then(|| format!("{option}= wants module:callable, is the second part spelled right?"))
+    if error.is_instance_of::<PyAttributeError>(py) {
+        let hint = format!("{option}= wants module:callable, is the second part spelled right?");
+        return (Code::ATTRIBUTE_MISSING, Some(hint));
+    }
+    let code = if error.is_instance_of::<PySyntaxError>(py) {
+        Code::SYNTAX_ERROR
+    } else if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        Code::IMPORT_EXIT
+    } else if error.get_type(py).name().is_ok_and(|name| name == "ImproperlyConfigured") {
+        Code::DJANGO_SETTINGS
+    } else {
+        Code::IMPORT_RAISED
+    };
+    (code, None)
+}
+
+fn missing_module(py: Python<'_>, error: &PyErr, target: &Target) -> (Code, Option<String>) {
+    let missing = error.value(py).getattr("name").and_then(|name| name.extract::<String>());
+    let wanted = match target {
+        Target::Module(name) | Target::File { name, .. } => name.split([':', '.']).next(),
+        Target::Django { settings } => settings.as_deref().and_then(|settings| settings.split('.').next()),
+        Target::Echo | Target::Given => None,
+    };
+    let (Ok(missing), Some(wanted)) = (missing, wanted) else { return (Code::PACKAGE_MISSING, None) };
+    if missing == wanted {
+        let hint = format!(
+            "start fcgi-run in the folder that holds `{missing}`, or name that folder with pythonpath="
+        );
+        return (Code::MODULE_NOT_FOUND, Some(hint));
+    }
+    let hint = format!(
+        "`{missing}` is not installed for this Python; is it in a virtual environment? (virtualenv=)"
+    );
+    (Code::PACKAGE_MISSING, Some(hint))
 }
 
 /// Names under which applications are found in a module.

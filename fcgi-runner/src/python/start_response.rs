@@ -1,5 +1,6 @@
 //! `start_response` and the `write` callable. Source: PEP 3333 "The `start_response()` Callable".
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
@@ -15,6 +16,9 @@ use crate::cgi::head::HeadError;
 #[pyclass(frozen, module = "fcgi_runner", name = "StartResponse")]
 pub(super) struct StartResponse {
     answer: Mutex<Answer>,
+    /// Where the last exception lies that this server has raised because of the application's answer; 0: nowhere. A reference
+    /// would be a cycle, by way of the traceback.
+    complaint: AtomicUsize,
 }
 
 /// The imperative way to send a body.
@@ -25,7 +29,7 @@ struct Write {
 
 impl StartResponse {
     pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { answer: Mutex::new(Answer::new(request)) }
+        Self { answer: Mutex::new(Answer::new(request)), complaint: AtomicUsize::new(0) }
     }
 
     /// The answer. It is never waited for: a thread that holds it may be waiting for the interpreter.
@@ -37,6 +41,17 @@ impl StartResponse {
                 Err(PyRuntimeError::new_err("the answer is being written by another thread"))
             }
         }
+    }
+
+    /// Notes that an exception is about the application's answer, and not one of the application's own.
+    pub(super) fn complain(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        self.complaint.store(error.value(py).as_ptr() as usize, Ordering::Relaxed);
+        error
+    }
+
+    /// Whether an exception is about the application's answer.
+    pub(super) fn is_complaint(&self, py: Python<'_>, error: &PyErr) -> bool {
+        self.complaint.load(Ordering::Relaxed) == error.value(py).as_ptr() as usize
     }
 }
 
@@ -54,13 +69,13 @@ impl StartResponse {
         match exc_info {
             Some(exc_info) if answer.is_sent() => return Err(reraised(&exc_info)?),
             None if answer.is_started() => {
-                return Err(PyAssertionError::new_err(
-                    "start_response was called a second time without exc_info",
-                ));
+                let error =
+                    PyAssertionError::new_err("start_response was called a second time without exc_info");
+                return Err(slf.get().complain(py, error));
             }
             _ => {}
         }
-        let head = head(answer.request(), status, headers)?;
+        let head = head(answer.request(), status, headers).map_err(|error| slf.get().complain(py, error))?;
         answer.start(head);
         drop(answer);
         Ok(Py::new(py, Write { response: slf.clone().unbind() })?.into_any())
@@ -70,13 +85,14 @@ impl StartResponse {
 #[pymethods]
 impl Write {
     fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        let data = body_bytes(data)?;
-        let mut answer = self.response.get().answer()?;
-        answer.write(data.as_bytes(), &PyBlocker::new(py)).map_err(to_python)?;
+        let response = self.response.get();
+        let complain = |error| response.complain(py, error);
+        let data = body_bytes(data).map_err(complain)?;
+        let mut answer = response.answer()?;
+        answer.write(data.as_bytes(), &PyBlocker::new(py)).map_err(|error| complain(to_python(error)))?;
         if answer.was_cut_short() && !data.as_bytes().is_empty() {
-            return Err(PyAssertionError::new_err(
-                "the application wrote more body than its Content-Length announced",
-            ));
+            let text = "the application wrote more body than its Content-Length announced";
+            return Err(complain(PyAssertionError::new_err(text)));
         }
         Ok(())
     }

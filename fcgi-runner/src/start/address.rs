@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Problem;
 use crate::config::{Config, Listen};
 use crate::exit::ExitStatus;
+use crate::messages::Code;
 use crate::os::listener::{self, ListenError, Listener};
 use crate::os::stdio;
 
@@ -77,7 +78,7 @@ impl Address {
         };
         let hint = "socket=/tmp/mysite.sock, or host=127.0.0.1 port=3033, or http=127.0.0.1:8000 to try it in a \
                     browser; `fcgi-run help` shows all options";
-        Err(Problem::new(ExitStatus::Usage, cause, hint))
+        Err(Problem::new(ExitStatus::Usage, Code::NO_ADDRESS, cause, hint))
     }
 
     /// Whether it goes to the background unless somebody says otherwise.

@@ -9,6 +9,7 @@ use fcgi_proto::{Limits, ServerValues};
 use super::problem;
 use crate::app::{Application, Host};
 use crate::config::{Config, Method};
+use crate::messages::Code;
 use crate::os::channel::{Line, Report};
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
@@ -80,7 +81,7 @@ impl Plan<'_> {
         match self.worker(app, 0) {
             Ok(worker) => self.finish(Worker { first, ..worker }),
             Err(error) => {
-                tracing::error!(%error, "the access log cannot be opened");
+                tracing::error!(code = %Code::LOG_FILE, %error, "the access log cannot be opened");
                 1
             }
         }
@@ -96,7 +97,7 @@ impl Plan<'_> {
         match result {
             Ok(()) => 0,
             Err(error) => {
-                tracing::error!(%error, "a worker cannot go on");
+                tracing::error!(code = %Code::CANNOT_GO_ON, %error, "a worker cannot go on");
                 1
             }
         }

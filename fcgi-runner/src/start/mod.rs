@@ -23,6 +23,7 @@ use crate::cli::{self, Command};
 use crate::config::{Config, LogLevel, OnAbort};
 use crate::discover::{Found, discover};
 use crate::exit::ExitStatus;
+use crate::messages::Code;
 use crate::os::daemon::{self, Role};
 use crate::os::process;
 use crate::os::signals;
@@ -68,7 +69,9 @@ pub fn main(words: &[OsString], door: &Door<'_>) -> u8 {
 /// # Errors
 /// What the operator has to mend; nothing has been printed about it.
 pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
-    let system = |error: std::io::Error| Problem::new(ExitStatus::Failure, error.to_string(), "");
+    let system = |error: std::io::Error| {
+        Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, error.to_string(), "")
+    };
     stdio::fill_closed().map_err(system)?;
     match cli::parse_here(words)? {
         Command::Print(text) => {
@@ -145,7 +148,8 @@ fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
 fn launch(config: &Config, logs: &LogFiles, host: &dyn Host) -> Result<Role, Problem> {
     let workdir = config.workdir.as_deref().unwrap_or_else(|| "/".as_ref());
     daemon::start(workdir, config.umask, logs, host).map_err(|error| {
-        Problem::new(ExitStatus::Failure, format!("the server cannot go to the background: {error}"), "")
+        let message = format!("the server cannot go to the background: {error}");
+        Problem::new(ExitStatus::Failure, Code::BACKGROUND, message, "")
     })
 }
 
@@ -172,7 +176,7 @@ fn check_responder(config: &Config, address: &Address, found: &Found) -> Result<
         return Ok(());
     }
     let message = format!("{asked_by} wants an application that answers, and there are other roles alone");
-    Err(Problem::new(ExitStatus::Usage, message, "name one: app=module:callable"))
+    Err(Problem::new(ExitStatus::Usage, Code::NO_RESPONDER, message, "name one: app=module:callable"))
 }
 
 /// Finds out while somebody is there to be told whether the folder can be entered.
@@ -183,7 +187,7 @@ fn check_workdir(config: &Config) -> Result<(), Problem> {
 
 fn no_workdir(workdir: &std::path::Path, error: &std::io::Error) -> Problem {
     let message = format!("cannot change to the folder `{}`: {error}", workdir.display());
-    Problem::new(ExitStatus::Usage, message, "see workdir=")
+    Problem::new(ExitStatus::Usage, Code::WORKDIR, message, "see workdir=")
 }
 
 fn level(level: LogLevel) -> tracing::Level {

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use super::Problem;
 use crate::config::{Config, HttpAddress};
 use crate::front::{self, Backend, FrontOptions};
+use crate::messages::Code;
 use crate::os::channel::{Heard, Line, Order};
 use crate::os::listener::Listener;
 use crate::os::stdio::LogFiles;
@@ -36,7 +37,7 @@ impl Preview {
             _ => Backend::Unix(listener.name().into()),
         });
         let (Ok(listeners), Some(backend)) = (listeners, backend) else {
-            tracing::error!("the preview front has nothing to listen on or nobody to ask");
+            tracing::error!(code = %Code::FRONT_DIED, "the preview front has nothing to listen on or nobody to ask");
             return 1;
         };
         let options = FrontOptions {
@@ -49,14 +50,14 @@ impl Preview {
         let stop = match watch(line, logs.clone()) {
             Ok(stop) => stop,
             Err(error) => {
-                tracing::error!(%error, "the preview front cannot hear the master");
+                tracing::error!(code = %Code::FRONT_DIED, %error, "the preview front cannot hear the master");
                 return 1;
             }
         };
         match front::run(options, stop) {
             Ok(()) => 0,
             Err(error) => {
-                tracing::error!(%error, "the preview front cannot go on");
+                tracing::error!(code = %Code::FRONT_DIED, %error, "the preview front cannot go on");
                 1
             }
         }
@@ -79,7 +80,7 @@ fn watch(line: Line, logs: LogFiles) -> io::Result<OwnedFd> {
     std::thread::Builder::new().name("fcgi-master".to_owned()).spawn(move || {
         while let Heard::Message(Order::ReopenLogs) = line.wait_for_order() {
             if let Err(error) = logs.open() {
-                tracing::error!(%error, "a log file cannot be reopened");
+                tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
             }
         }
         drop(held);

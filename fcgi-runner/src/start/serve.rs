@@ -15,6 +15,7 @@ use super::{Ended, Problem, tell};
 use crate::app::{Application, Host, ProcessModel};
 use crate::config::{Config, Method};
 use crate::exit::ExitStatus;
+use crate::messages::Code;
 use crate::os::daemon::Verdict;
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
@@ -55,7 +56,7 @@ impl<'s> Server<'s> {
         let private = match &address {
             Address::Own(Own::Private) => Some(tempfile::tempdir().map_err(|error| {
                 let message = format!("no folder for the internal socket: {error}");
-                Problem::new(ExitStatus::AddressInUse, message, "see TMPDIR")
+                Problem::new(ExitStatus::AddressInUse, Code::PRIVATE_FOLDER, message, "see TMPDIR")
             })?),
             _ => None,
         };
@@ -120,7 +121,8 @@ impl<'s> Server<'s> {
             Outcome::HungUp => Ok(Ended::HungUp),
             Outcome::NeverServed(failure) => Err(failure.into()),
             Outcome::FrontDied => {
-                Err(Problem::new(ExitStatus::Failure, "the preview front has died", "see the messages above"))
+                let (cause, hint) = ("the preview front has died", "see the messages above");
+                Err(Problem::new(ExitStatus::Failure, Code::FRONT_DIED, cause, hint))
             }
         }
     }
@@ -185,7 +187,10 @@ impl<'s> Server<'s> {
         match status {
             0 if signals::hung_up() && self.host.is_given() => Ok(Ended::HungUp),
             0 => Ok(Ended::Stopped),
-            _ => Err(Problem::new(ExitStatus::Failure, "the server cannot go on", "see the messages above")),
+            _ => {
+                let (cause, hint) = ("the server cannot go on", "see the messages above");
+                Err(Problem::new(ExitStatus::Failure, Code::CANNOT_GO_ON, cause, hint))
+            }
         }
     }
 
@@ -241,7 +246,7 @@ impl<'s> Server<'s> {
             release_address: &|| self.listeners.iter().for_each(Listener::remove_file),
             reopen_logs: &|| {
                 if let Err(error) = self.logs.open() {
-                    tracing::error!(%error, "a log file cannot be reopened");
+                    tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
                 }
             },
             usr1_finishes: self.address == Address::WebServer,
@@ -298,5 +303,6 @@ fn give_good_news(verdict: &mut Option<Verdict>) {
 }
 
 fn system(error: &io::Error) -> Problem {
-    Problem::new(ExitStatus::Failure, format!("the system refuses what the server needs: {error}"), "")
+    let message = format!("the system refuses what the server needs: {error}");
+    Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, message, "")
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::policy::{Event, WorkerId};
 use super::{Child, Failure, Master, Outcome};
+use crate::messages::Code;
 use crate::os::channel::{self, Line};
 use crate::os::fork::{self, End, ProcessId, Side};
 use crate::os::poller::{Poller, Token};
@@ -34,7 +35,7 @@ impl Master<'_> {
                 self.workers.insert(id, Child { process, line, slot, is_ready: false, retired: false });
             }
             Err(error) => {
-                tracing::error!(%error, "a worker cannot be started");
+                tracing::error!(code = %Code::WORKER_START, %error, "a worker cannot be started");
                 self.job.board.close_slot(slot);
                 self.failure.get_or_insert(Failure::Start(format!("a worker cannot be started: {error}")));
                 self.policy.handle(Event::Ended(id), Instant::now());
@@ -73,7 +74,7 @@ impl Master<'_> {
         }
         if self.policy.is_announced() {
             let (Failure::Import(text) | Failure::Start(text)) = &failure;
-            tracing::error!(traceback = %text, "a new worker cannot serve");
+            tracing::error!(code = %Code::NEW_WORKER_FAILED, traceback = %text, "a new worker cannot serve");
         }
         self.failure = Some(failure);
         self.tell_policy(Event::Failed(id));
@@ -84,7 +85,7 @@ impl Master<'_> {
             if self.front.as_ref().is_some_and(|(front, _)| *front == process) {
                 self.front = None;
                 if !self.released {
-                    tracing::error!(end = %end, "the preview front has died, the server stops");
+                    tracing::error!(code = %Code::FRONT_DIED, end = %end, "the preview front has died, the server stops");
                     self.outcome = Some(Outcome::FrontDied);
                     self.tell_policy(Event::Stop);
                 }
@@ -112,12 +113,11 @@ impl Master<'_> {
         if child.retired && end == End::Exited(0) || self.released {
             tracing::debug!(pid, served, "worker has left");
         } else if self.policy.is_announced() {
-            tracing::warn!(pid, end = %end, served, "worker died unexpectedly");
+            tracing::warn!(code = %Code::WORKER_DIED, pid, end = %end, served, "worker died unexpectedly");
         }
         if !self.policy.is_announced() && self.failure.is_none() {
-            self.failure = Some(Failure::Start(format!(
-                "the first worker died while it imported the application ({end})"
-            )));
+            let text = format!("the first worker died while it imported the application ({end})");
+            self.failure = Some(Failure::Start(Code::FIRST_WORKER_DIED.tag(&text)));
         }
         self.tell_policy(Event::Ended(id));
     }

@@ -16,6 +16,7 @@ pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
 use crate::app::{Blocker, Host};
+use crate::messages::Code;
 use crate::os::channel::{Heard, Line, Order, Report};
 use crate::os::fork::{self, ProcessId};
 use crate::os::poller::{Poller, ReadyList, Token};
@@ -277,10 +278,12 @@ impl Master<'_> {
                 Action::Announce => self.announce(),
                 Action::Reloaded => tracing::info!("reloaded"),
                 Action::ReloadFailed => {
-                    tracing::error!("the reload was given up, the old workers go on serving");
+                    let code = Code::RELOAD_GIVEN_UP;
+                    tracing::error!(%code, "the reload was given up, the old workers go on serving");
                 }
                 Action::BackOff(delay) => {
                     tracing::error!(
+                        code = %Code::WORKERS_DIE_FAST,
                         seconds = delay.as_secs_f64(),
                         "workers die too fast, waiting with the next"
                     );
@@ -317,7 +320,7 @@ impl Master<'_> {
             match self.fork_child_with_line(front) {
                 Ok((process, line)) => self.front = Some((process, line)),
                 Err(error) => {
-                    tracing::error!(%error, "the preview front cannot be started");
+                    tracing::error!(code = %Code::FRONT_DIED, %error, "the preview front cannot be started");
                     self.outcome = Some(Outcome::FrontDied);
                     self.policy.handle(Event::Stop, Instant::now());
                     return;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::policy::{Event, WorkerId};
 use super::{Failure, Master};
 use crate::app::Blocker;
+use crate::messages::Code;
 use crate::os::channel::{self, Heard, Line};
 use crate::os::fork::{self, End, ProcessId};
 use crate::os::nursery::{News, NurseryLine, NurseryOrder, nursery_line};
@@ -149,7 +150,7 @@ impl Master<'_> {
         let Some(child) = self.workers.remove(&id) else { return };
         let _ = self.poller.forget(&child.line);
         self.job.board.close_slot(child.slot);
-        self.failure.get_or_insert_with(|| Failure::Start(cause.to_owned()));
+        self.failure.get_or_insert_with(|| Failure::Start(Code::FIRST_WORKER_DIED.tag(cause)));
         self.tell_policy(Event::Ended(id));
     }
 
@@ -233,7 +234,7 @@ impl Master<'_> {
                         Ok(true) => return Some((of_worker, slot as usize)),
                         Ok(false) => {}
                         Err(error) => {
-                            tracing::error!(%error, "a worker cannot be forked");
+                            tracing::error!(code = %Code::WORKER_START, %error, "a worker cannot be forked");
                             line.tell(News::Failed { worker });
                         }
                     }

@@ -11,6 +11,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::app::{Finished, Request};
 use crate::config::AccessFormat;
+use crate::messages::Code;
 use crate::os::stdio;
 
 /// An open access log.
@@ -35,7 +36,7 @@ impl AccessLog {
         match stdio::append(&self.path) {
             Ok(file) => *self.file.write().unwrap_or_else(PoisonError::into_inner) = file,
             Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "the access log cannot be reopened");
+                tracing::error!(code = %Code::LOG_REOPEN, path = %self.path.display(), %error, "the access log cannot be reopened");
             }
         }
     }

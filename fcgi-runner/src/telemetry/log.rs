@@ -1,6 +1,6 @@
 //! The log: `tracing` events as lines on standard error, which may be `errlog`.
 //!
-//! A line holds local time, process id, level, message and fields. Nothing is buffered and no thread is started, so forking is
+//! A line holds local time, process id, level with the code of the message, message and fields. Nothing is buffered and no thread is started, so forking is
 //! safe. Control characters in fields are escaped: what a peer sent cannot forge a line.
 
 use std::fmt::{self, Write as _};
@@ -47,13 +47,15 @@ where
             Level::DEBUG => "debug",
             Level::TRACE => "trace",
         };
-        let Fields { message, rest } = fields;
-        writeln!(writer, "{} [{}] {level}: {message}{rest}", local_time().plain(), std::process::id())
+        let Fields { code, message, rest } = fields;
+        writeln!(writer, "{} [{}] {level}{code}: {message}{rest}", local_time().plain(), std::process::id())
     }
 }
 
 #[derive(Default)]
 struct Fields {
+    /// `[FR012]`, where the event has a code.
+    code: String,
     message: String,
     rest: String,
 }
@@ -74,6 +76,8 @@ impl Fields {
         // A traceback is several lines on purpose; it is the server's own field and no peer's text.
         if name == "traceback" {
             let _ = write!(self.rest, "\n{}", value.trim_end());
+        } else if name == "code" {
+            self.code = format!("[{}]", clean(value));
         } else if name == "message" {
             self.message.push_str(&clean(value));
         } else if !value.is_empty() {

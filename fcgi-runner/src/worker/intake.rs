@@ -14,10 +14,11 @@ use fcgi_proto::{Params, RequestKey, Role};
 
 use super::connection::{Input, Stage};
 use super::settings::Settings;
-use crate::app::{Body, Link, Request, RequestParts};
+use crate::app::{Body, Link, Refusal, Request, RequestParts};
 use crate::cgi::environ::ContentLength;
 use crate::cgi::page;
 use crate::config::Limits;
+use crate::messages::Code;
 
 /// Something for an application thread to do.
 #[derive(Debug)]
@@ -26,14 +27,6 @@ pub enum Work {
     Serve(Arc<Request>, Instant),
     /// Answer with a page of our own.
     Refuse(Arc<Request>, Refusal),
-}
-
-/// Why a request is answered by the server itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refusal {
-    pub code: u16,
-    pub title: &'static str,
-    pub text: String,
 }
 
 /// Takes the protocol's events: requests begin, bodies grow, and what can be served is put into `input.ready`.
@@ -107,7 +100,9 @@ impl Which {
 /// Looks at what a request announces.
 fn check(request: &Request, settings: &Settings) -> Option<Refusal> {
     request.bodies().find_map(|body| match body.announced() {
-        ContentLength::Invalid => Some(bad_request("The length of the request body makes no sense.")),
+        ContentLength::Invalid => {
+            Some(bad_request(Code::BAD_LENGTH, "The length of the request body makes no sense."))
+        }
         ContentLength::Known(length) if settings.limits.max_body.is_some_and(|limit| length > limit) => {
             Some(too_large())
         }
@@ -115,33 +110,30 @@ fn check(request: &Request, settings: &Settings) -> Option<Refusal> {
     })
 }
 
-fn bad_request(text: &str) -> Refusal {
-    Refusal { code: 400, title: "Bad Request", text: text.to_owned() }
+fn bad_request(message: Code, text: &'static str) -> Refusal {
+    Refusal { status: 400, message, text: text.into() }
 }
 
 fn rejection(reason: Rejection) -> Refusal {
-    let code = reason.http_status();
-    let title = match code {
-        503 => "Service Unavailable",
-        431 => "Request Header Fields Too Large",
-        _ => "Bad Request",
+    let status = reason.http_status();
+    let message = match status {
+        503 => Code::OVERLOAD,
+        431 => Code::HEADERS_TOO_LARGE,
+        _ => Code::BAD_PARAMS,
     };
-    Refusal { code, title, text: format!("The server refuses this request: {reason}.") }
+    Refusal { status, message, text: format!("The server refuses this request: {reason}.").into() }
 }
 
 /// The answer to those who go on asking where many have been refused already: it costs no thread.
 pub(super) fn overload_page() -> &'static [u8] {
     static PAGE: OnceLock<Vec<u8>> = OnceLock::new();
     let text = "The server refuses this request: too many requests on one connection.";
-    PAGE.get_or_init(|| page::error_page(503, "", text))
+    PAGE.get_or_init(|| page::error_page(503, "", text, Some(Code::OVERLOAD)))
 }
 
 fn too_large() -> Refusal {
-    Refusal {
-        code: 413,
-        title: "Content Too Large",
-        text: "The request body is larger than this server accepts.".to_owned(),
-    }
+    let text = "The request body is larger than this server accepts.".into();
+    Refusal { status: 413, message: Code::BODY_TOO_LARGE, text }
 }
 
 /// Whether the application can be started.
@@ -171,10 +163,11 @@ fn add(input: &mut Input, key: RequestKey, which: Which, mut data: Bytes, settin
     if arrives && settings.limits.max_body.is_some_and(|limit| total > limit) {
         refuse(input, &request, too_large());
     } else if let Err(error) = body.push(data) {
-        tracing::error!(%error, "a request body cannot be kept in a temporary file");
+        let message = Code::NO_ROOM;
+        tracing::error!(code = %message, %error, "a request body cannot be kept in a temporary file");
         if !input.is_given(key) {
-            let text = "The server has no room for the request body.".to_owned();
-            refuse(input, &request, Refusal { code: 503, title: "Service Unavailable", text });
+            let text = "The server has no room for the request body.".into();
+            refuse(input, &request, Refusal { status: 503, message, text });
         }
     }
 }
@@ -185,7 +178,11 @@ fn end(input: &mut Input, key: RequestKey, which: Which) {
     body.end();
     // One that runs already finds out when it reads.
     if request.role() == Role::FILTER && body.is_short() && !input.is_given(key) {
-        refuse(input, &request, bad_request("The web server has sent less than it announced."));
+        refuse(
+            input,
+            &request,
+            bad_request(Code::BODY_SHORT, "The web server has sent less than it announced."),
+        );
     }
 }
 
@@ -200,8 +197,8 @@ fn refuse(input: &mut Input, request: &Arc<Request>, refusal: Refusal) {
 pub(super) fn refuse_stalled(input: &mut Input, now: Instant, limits: &Limits) {
     let stalled: Vec<_> = input.stalled(now, limits).cloned().collect();
     for request in stalled {
-        let text = "The request body did not arrive in time.".to_owned();
-        refuse(input, &request, Refusal { code: 408, title: "Request Timeout", text });
+        let text = "The request body did not arrive in time.".into();
+        refuse(input, &request, Refusal { status: 408, message: Code::BODY_TIMEOUT, text });
     }
 }
 
@@ -219,7 +216,7 @@ fn abort(input: &mut Input, key: RequestKey) {
         request.mark_ended();
     } else {
         let text = "The web server has given this request up.";
-        refuse(input, &request, bad_request(text));
+        refuse(input, &request, bad_request(Code::GIVEN_UP, text));
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::intake::{Refusal, Work};
-use crate::app::{Application, Blocker, Request, answer_with_page};
+use super::intake::Work;
+use crate::app::{Application, Blocker, Refusal, Request, answer_with_page};
+use crate::messages::Code;
 use crate::os::scoreboard::Scoreboard;
 use crate::telemetry::access::AccessLog;
 
@@ -50,7 +51,7 @@ impl Service {
             }
             Work::Refuse(request, refusal) => {
                 note_refusal(request, refusal);
-                answer_with_page(request, refusal.code, refusal.title, &refusal.text, blocker);
+                answer_with_page(request, refusal, blocker);
                 self.settle(request);
             }
         }
@@ -58,8 +59,9 @@ impl Service {
 
     /// Answers a request that has waited for too long, and that nobody may wait for any more.
     fn turn_away(&self, request: &Arc<Request>, blocker: &dyn Blocker) {
-        let text = "The server has too much to do now. Please try again in a few seconds.";
-        answer_with_page(request, 503, "Service Unavailable", text, blocker);
+        let text = "The server has too much to do now. Please try again in a few seconds.".into();
+        let refusal = Refusal { status: 503, message: Code::QUEUE_TIMEOUT, text };
+        answer_with_page(request, &refusal, blocker);
         self.settle(request);
         self.board.note_late();
         self.tell_late(false);
@@ -72,6 +74,7 @@ impl Service {
         if let Some(requests) = self.board.take_late(pause) {
             let seconds = limit.as_secs_f64();
             tracing::warn!(
+                code = %Code::QUEUE_TIMEOUT,
                 requests,
                 seconds,
                 "requests have waited for longer than `queuetimeout` and were answered with 503"
@@ -98,9 +101,10 @@ impl Service {
         request.begin_service();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.app.serve(request)));
         if outcome.is_err() {
-            tracing::error!("a bug in the server: serving a request has panicked");
-            let text = "The server has met an error of its own.";
-            answer_with_page(request, 500, "Internal Server Error", text, blocker);
+            let message = Code::SERVER_BUG;
+            tracing::error!(code = %message, "a bug in the server: serving a request has panicked");
+            let text = "The server has met an error of its own.".into();
+            answer_with_page(request, &Refusal { status: 500, message, text }, blocker);
         }
         if !request.is_ended() {
             request.cut(blocker);
@@ -134,10 +138,11 @@ const TELL_PAUSE: Duration = Duration::from_secs(10);
 
 /// Tells the log why a request is not served; of visitors who have left, only those who look for them.
 fn note_refusal(request: &Request, refusal: &Refusal) {
-    let (peer, status, reason) = (request.peer(), refusal.code, &refusal.text);
+    let (peer, status, reason) = (request.peer(), refusal.status, &*refusal.text);
+    let code = refusal.message;
     if request.is_aborted() {
-        tracing::debug!(peer, status, reason, "request given up");
+        tracing::debug!(%code, peer, status, reason, "request given up");
     } else {
-        tracing::warn!(peer, status, reason, "request refused");
+        tracing::warn!(%code, peer, status, reason, "request refused");
     }
 }

@@ -53,7 +53,7 @@ def test_help_goes_to_standard_output(folder):
 def test_an_unknown_option_is_refused_with_the_nearest_one(folder):
     status, out, err = run(folder, *MODULE, "socket=s", "maxrequest=5")
     assert (status, out) == (2, "")
-    assert err.startswith("error: unknown option `maxrequest`\nhint:")
+    assert err.startswith("error[FR001]: unknown option `maxrequest`\nhint:")
     assert "maxrequests" in err
 
 
@@ -61,7 +61,7 @@ def test_without_anything_it_says_how_it_is_used(folder):
     write(folder, app=PLAIN)
     status, _, err = run(folder, *MODULE)
     assert status == 2
-    assert err.startswith("error: ")
+    assert err.startswith("error[FR0")
     assert "socket=" in err
 
 
@@ -80,7 +80,7 @@ def test_a_live_server_keeps_its_address(folder):
     pid = first.facts(folder / "s")["pid"]
     status, _, err = run(folder, *MODULE, "mysite:application", "socket=s", "daemonize=false")
     assert status == 4
-    assert "error: " in err
+    assert "error[FR0" in err
     assert facts(ask(folder / "s"))["pid"] == pid
     assert first.stop() == 0
 

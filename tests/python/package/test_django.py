@@ -119,7 +119,7 @@ def test_help_works_in_a_broken_project(project, words):
 def test_an_unknown_option_is_refused_with_the_nearest_one(project):
     status, _, err = run(project, "manage.py", "runfcgi", "maxrequest=5", "socket=s")
     assert status == 2
-    assert "error: unknown option `maxrequest`\nhint:" in err
+    assert "error[FR001]: unknown option `maxrequest`\nhint:" in err
     assert "maxrequests" in err
 
 
@@ -128,7 +128,7 @@ def test_a_failed_import_is_seen_on_the_terminal(project, broken):
     write(project, **{broken: "import not_there"})
     status, _, err = run(project, "manage.py", "runfcgi", "socket=s", "errlog=log")
     assert status == 3
-    assert "error: the application cannot be imported\n" in err
+    assert "error[FR100]: the application cannot be imported\n" in err
     assert "No module named 'not_there'" in err
     assert not (project / "s").exists()
 

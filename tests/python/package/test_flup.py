@@ -141,7 +141,7 @@ def test_the_application_plays_the_roles_that_are_asked_for(folder, played):
 def test_run_from_a_shell_it_says_what_is_missing(folder):
     started = script(folder, "WSGIServer(application)")
     assert started.ends() == 2
-    assert started.stderr.startswith("error: no address was given")
+    assert started.stderr.startswith("error[FR016]: no address was given")
 
 
 def test_a_refused_address_ends_the_program(folder):

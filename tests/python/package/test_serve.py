@@ -167,7 +167,7 @@ def test_a_failed_start_ends_the_program_with_its_status(folder):
     write(folder, site_=PLAIN, script=SERVE + "serve(application, sockt='s')\nprint('never')")
     status, out, err = run(folder, "script.py")
     assert (status, out) == (2, "")
-    assert err.startswith("error: unknown option `sockt`\nhint: ")
+    assert err.startswith("error[FR001]: unknown option `sockt`\nhint: ")
     assert "`socket`" in err
     assert "Traceback" not in err
 
@@ -183,7 +183,7 @@ def test_a_failed_start_can_be_caught(folder):
     )
     status, out, err = run(folder, "script.py")
     assert status == 0
-    assert out.startswith("4 True error: ")
+    assert out.startswith("4 True error[FR0")
     assert err in out
 
 

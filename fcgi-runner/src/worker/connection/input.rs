@@ -10,6 +10,7 @@ use fcgi_proto::server::{self, Disposition};
 use super::super::intake::Work;
 use crate::app::{LinkGone, Request};
 use crate::config::Limits;
+use crate::messages::Code;
 
 /// The reading side.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
@@ -161,7 +162,8 @@ impl Input {
         }
         if let Err(error) = self.protocol.handle_input(&mut self.buffer) {
             let hint = error.hint().unwrap_or("");
-            tracing::warn!(peer = peer(), error = %error, hint, "protocol error, the connection is closed");
+            let code = Code::PROTOCOL_ERROR;
+            tracing::warn!(%code, peer = peer(), error = %error, hint, "protocol error, the connection is closed");
             self.dead = true;
         }
         // The rest of a record that is on its way, and the head of the next one: more would only be room that stays empty.

@@ -15,6 +15,7 @@ use super::super::settings::Feeding;
 use super::Connection;
 use super::input::{Ended, Turn};
 use crate::app::{Blocker, Body, FilePart, Link, LinkGone, Request};
+use crate::messages::Code;
 use crate::os::socket::{self, Shutdown};
 
 impl Connection {
@@ -67,7 +68,8 @@ impl Connection {
             });
             match found {
                 Ok(found) if found.timed_out() => {
-                    tracing::warn!(peer = self.peer_name(), "the web server has not read the answer in time");
+                    let code = Code::ANSWER_NOT_READ;
+                    tracing::warn!(%code, peer = self.peer_name(), "the web server has not read the answer in time");
                     break Err(self.gone());
                 }
                 Ok(found) if found.writable || found.hung_up => break Ok(()),

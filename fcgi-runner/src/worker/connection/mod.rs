@@ -22,6 +22,7 @@ pub(super) use self::input::{Input, Phase, Stage};
 use super::intake::{self, Work};
 use super::settings::{Feeding, Settings};
 use crate::app::Link;
+use crate::messages::Code;
 use crate::os::poller::Token;
 use crate::os::socket::{self, Shutdown};
 
@@ -201,7 +202,8 @@ impl Connection {
         match phase {
             Phase::Body | Phase::Running => intake::refuse_stalled(&mut input, now, &self.settings.limits),
             Phase::Head if !input.is_silent() => {
-                tracing::warn!(peer, "the head of a request was not whole in time, the connection is closed");
+                let code = Code::HEAD_TIMEOUT;
+                tracing::warn!(%code, peer, "the head of a request was not whole in time, the connection is closed");
                 input.die();
             }
             _ => {

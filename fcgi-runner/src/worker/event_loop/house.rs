@@ -10,6 +10,7 @@ use super::super::pool::Counts;
 use super::connections::PATIENCE;
 use super::{EventLoop, HANDOFF, LISTENER, Origin, SWEEP, State};
 use crate::app::Blocker;
+use crate::messages::Code;
 use crate::os::handoff::Handed;
 
 impl EventLoop {
@@ -66,7 +67,8 @@ impl EventLoop {
         // Where each that goes makes room for one that waits, this is said once.
         if crowded && !std::mem::replace(&mut self.was_crowded, true) {
             let limit = self.max_connections;
-            tracing::warn!(limit, "as many connections as allowed, further ones wait (`maxconnections`)");
+            let code = Code::CONNECTIONS_FULL;
+            tracing::warn!(%code, limit, "as many connections as allowed, further ones wait (`maxconnections`)");
         }
         if let Some(handoff) = &self.handoff {
             let _ = if full {

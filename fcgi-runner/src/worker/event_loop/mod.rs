@@ -28,6 +28,7 @@ use super::queues::Queues;
 use super::service::Service;
 use super::settings::Settings;
 use crate::app::{Blocker, Host, PlainBlocker};
+use crate::messages::Code;
 use crate::os::alarm::Alarm;
 use crate::os::channel::{Line, Report};
 use crate::os::handoff::{Handed, Handoff, Luggage};
@@ -290,7 +291,7 @@ impl EventLoop {
     }
 
     fn pause_accepting(&mut self, error: &io::Error) {
-        tracing::error!(%error, "cannot accept connections, trying again in a second");
+        tracing::error!(code = %Code::ACCEPT_FAILED, %error, "cannot accept connections, trying again in a second");
         self.stop_accepting();
         self.accept_again_at = Some(Instant::now() + ACCEPT_PAUSE);
         if let Some(handoff) = &self.handoff {

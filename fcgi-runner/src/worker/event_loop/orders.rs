@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use super::super::settings::Feeding;
 use super::{EventLoop, State};
+use crate::messages::Code;
 use crate::os::channel::{Heard, Order, Report};
 use crate::os::scoreboard::Phase;
 use crate::os::signals::WorkerSignal;
@@ -37,7 +38,7 @@ impl EventLoop {
 
     fn reopen_logs(&self) {
         if let Err(error) = self.logs.open() {
-            tracing::error!(%error, "a log file cannot be reopened");
+            tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
         }
         if let Some(log) = &self.service.access_log {
             log.reopen();

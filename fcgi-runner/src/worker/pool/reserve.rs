@@ -13,6 +13,7 @@ use std::time::Instant;
 use super::super::event_loop::EventLoop;
 use super::Crew;
 use super::handle::{TICK, is_vacant};
+use crate::messages::Code;
 
 /// The reserve with its hold on the other threads.
 pub(in crate::worker) struct Reserve {
@@ -148,7 +149,7 @@ impl Reserve {
             Ok(thread) => self.threads.push(thread),
             Err(error) => {
                 self.crew.table().total -= 1;
-                tracing::error!(%error, "an application thread cannot be started");
+                tracing::error!(code = %Code::THREAD_START, %error, "an application thread cannot be started");
             }
         }
     }

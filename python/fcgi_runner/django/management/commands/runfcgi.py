@@ -40,7 +40,8 @@ class Command(BaseCommand):
             raise
         except Exception as error:
             cause = "".join(traceback.format_exception(error))
-            failure = StartError(f"the application cannot be imported\n{cause}", None, 3)
+            hint = "the last lines of the traceback say what and where"
+            failure = StartError(f"the application cannot be imported\n{cause}", hint, 3, "FR100")
             failure.tell()
             raise failure from error
 

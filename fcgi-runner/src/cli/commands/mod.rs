@@ -1,0 +1,26 @@
+//! The commands beside serving: `fcgi-run COMMAND ...`, where the command is the first word.
+//!
+//! Each has a file of its own here that understands what follows it, and one line in [`COMMANDS`], which the help and the man page
+//! show. A command that is known at once what to say gives a [`Command::Print`]; others are done by the room `start`.
+
+mod explain;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::{Command, UsageError};
+
+/// The commands: how each is written, and what it does.
+pub(super) const COMMANDS: [(&str, &str); 1] = [(
+    "fcgi-run explain [CODE]...",
+    "say what a code such as FR012 means and what to do; without one, list all",
+)];
+
+/// What the words of a command say; `None` if the first word is no command.
+pub(super) fn read(words: &[OsString], _start_dir: &Path) -> Option<Result<Command, UsageError>> {
+    let (first, rest) = words.split_first()?;
+    match first.to_str()?.to_ascii_lowercase().as_str() {
+        "explain" => Some(explain::read(rest)),
+        _ => None,
+    }
+}

@@ -1,0 +1,65 @@
+//! The table of messages. Each file has its block of numbers, and declares code and texts in one place.
+//!
+//! | file | numbers | about |
+//! |---|---|---|
+//! | `usage` | 1-39 | options and configuration |
+//! | `start` | 40-79 | addresses, pidfile, logs, the system |
+//! | `application` | 100-139 | importing the application |
+//! | `workers` | 140-169 | processes and threads |
+//! | `requests` | 200-249 | answers that the server gives itself, and why it ends connections |
+//! | `preview` | 300-319 | the preview front |
+//! | `check` | 320-349 | what `fcgi-run check` may find |
+//! | `develop` | 350-369 | reloading while one develops |
+
+mod application;
+mod preview;
+mod requests;
+mod start;
+mod usage;
+mod workers;
+
+use super::{Code, Message};
+
+/// All messages, in the order of their numbers.
+pub fn all() -> impl Iterator<Item = &'static Message> {
+    [
+        usage::MESSAGES,
+        start::MESSAGES,
+        application::MESSAGES,
+        workers::MESSAGES,
+        requests::MESSAGES,
+        preview::MESSAGES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Declares messages: for each a constant of [`Code`], and an entry of the file's `MESSAGES`.
+macro_rules! messages {
+    ($($name:ident = $number:literal {
+        cause: $cause:literal,
+        cure: $cure:literal,
+        happened: $happened:literal,
+        look: $look:literal,
+        act: $act:literal,
+        example: $example:literal $(,)?
+    })*) => {
+        impl super::Code {
+            $(#[doc = $cause] pub const $name: Self = Self($number);)*
+        }
+
+        pub(super) static MESSAGES: &[super::Message] = &[$(super::Message {
+            code: super::Code::$name,
+            cause: $cause,
+            cure: $cure,
+            happened: $happened,
+            look: $look,
+            act: $act,
+            example: $example,
+        }),*];
+    };
+}
+use messages;
+
+#[cfg(test)]
+mod tests;

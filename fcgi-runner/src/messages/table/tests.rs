@@ -1,0 +1,143 @@
+//! Numbers never change, and every text can be read at three in the morning.
+
+use std::collections::BTreeSet;
+
+use super::{Code, all};
+
+/// Every number that was ever given out. A line here is a promise: none is changed or deleted, new ones are added.
+const NUMBERS: &[(&str, Code)] = &[
+    ("FR001", Code::UNKNOWN_OPTION),
+    ("FR002", Code::UNKNOWN_WORD),
+    ("FR003", Code::MISSING_VALUE),
+    ("FR004", Code::BAD_VALUE),
+    ("FR005", Code::PROTOCOL),
+    ("FR006", Code::TWO_ADDRESSES),
+    ("FR007", Code::HALF_ADDRESS),
+    ("FR008", Code::SOCKET_PATH),
+    ("FR009", Code::CONFIG_READ),
+    ("FR010", Code::CONFIG_SYNTAX),
+    ("FR011", Code::CONFIG_TWICE),
+    ("FR012", Code::CONFIG_TYPE),
+    ("FR013", Code::CONFIG_NESTED),
+    ("FR014", Code::START_DIRECTORY),
+    ("FR015", Code::COMMAND_LINE),
+    ("FR016", Code::NO_ADDRESS),
+    ("FR017", Code::NO_APPLICATION),
+    ("FR018", Code::NO_RESPONDER),
+    ("FR019", Code::WORKDIR),
+    ("FR020", Code::OTHER_VIRTUALENV),
+    ("FR021", Code::UNKNOWN_CODE),
+    ("FR040", Code::ADDRESS_IN_USE),
+    ("FR041", Code::NOT_A_SOCKET),
+    ("FR042", Code::HOST_UNKNOWN),
+    ("FR043", Code::NOT_LISTENING),
+    ("FR044", Code::LISTEN_DENIED),
+    ("FR045", Code::LISTEN_NO_FOLDER),
+    ("FR046", Code::LISTEN_NOT_HERE),
+    ("FR047", Code::LISTEN_SYSTEM),
+    ("FR048", Code::PRIVATE_FOLDER),
+    ("FR049", Code::PIDFILE_ALIVE),
+    ("FR050", Code::PIDFILE_SYSTEM),
+    ("FR051", Code::LOG_FILE),
+    ("FR052", Code::BACKGROUND),
+    ("FR053", Code::ENDED_EARLY),
+    ("FR054", Code::SYSTEM_REFUSES),
+    ("FR055", Code::LOG_REOPEN),
+    ("FR100", Code::IMPORT_RAISED),
+    ("FR101", Code::MODULE_NOT_FOUND),
+    ("FR102", Code::PACKAGE_MISSING),
+    ("FR103", Code::SYNTAX_ERROR),
+    ("FR104", Code::ATTRIBUTE_MISSING),
+    ("FR105", Code::NOT_CALLABLE),
+    ("FR106", Code::NO_USUAL_CALLABLE),
+    ("FR107", Code::MODULE_HIDDEN),
+    ("FR108", Code::DJANGO_SETTINGS),
+    ("FR109", Code::INTERPRETER),
+    ("FR110", Code::INTERPRETER_BROKEN),
+    ("FR111", Code::PRELOAD_THREADS),
+    ("FR112", Code::IMPORT_EXIT),
+    ("FR113", Code::NOT_GIVEN),
+    ("FR140", Code::WORKER_START),
+    ("FR141", Code::FIRST_WORKER_DIED),
+    ("FR142", Code::WORKER_DIED),
+    ("FR143", Code::WORKERS_DIE_FAST),
+    ("FR144", Code::FRONT_DIED),
+    ("FR145", Code::CANNOT_GO_ON),
+    ("FR146", Code::RELOAD_GIVEN_UP),
+    ("FR147", Code::NEW_WORKER_FAILED),
+    ("FR148", Code::ACCEPT_FAILED),
+    ("FR149", Code::CONNECTIONS_FULL),
+    ("FR150", Code::THREAD_START),
+    ("FR200", Code::APPLICATION_RAISED),
+    ("FR201", Code::ANSWER_BROKEN),
+    ("FR202", Code::APPLICATION_EXIT),
+    ("FR203", Code::SERVER_BUG),
+    ("FR204", Code::NOT_IMPORTED),
+    ("FR210", Code::QUEUE_TIMEOUT),
+    ("FR211", Code::OVERLOAD),
+    ("FR212", Code::NO_ROOM),
+    ("FR220", Code::BODY_TOO_LARGE),
+    ("FR221", Code::HEADERS_TOO_LARGE),
+    ("FR222", Code::BODY_TIMEOUT),
+    ("FR223", Code::BAD_LENGTH),
+    ("FR224", Code::BAD_PARAMS),
+    ("FR225", Code::BODY_SHORT),
+    ("FR226", Code::GIVEN_UP),
+    ("FR227", Code::PROTOCOL_ERROR),
+    ("FR228", Code::ANSWER_NOT_READ),
+    ("FR229", Code::HEAD_TIMEOUT),
+    ("FR300", Code::FRONT_UNREACHABLE),
+    ("FR301", Code::FRONT_BUSY),
+    ("FR302", Code::FRONT_LOST),
+    ("FR303", Code::FRONT_REFUSED),
+    ("FR304", Code::FRONT_NO_ANSWER),
+    ("FR305", Code::FRONT_BAD_ANSWER),
+    ("FR306", Code::FRONT_NOT_FASTCGI),
+    ("FR307", Code::FRONT_CUT),
+    ("FR308", Code::STATIC_UNREADABLE),
+];
+
+#[test]
+fn numbers_never_change() {
+    for (number, code) in NUMBERS {
+        assert_eq!(code.to_string(), *number);
+    }
+    let there: Vec<_> = all().map(|message| message.code).collect();
+    assert_eq!(there, NUMBERS.iter().map(|(_, code)| *code).collect::<Vec<_>>());
+}
+
+#[test]
+fn numbers_are_in_order_and_unique() {
+    let codes: Vec<_> = all().map(|message| message.code).collect();
+    assert!(codes.is_sorted());
+    assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
+}
+
+#[test]
+fn lines_are_short_and_sentences_whole() {
+    for message in all() {
+        let code = message.code;
+        for line in [message.cause, message.cure] {
+            assert!(line.len() >= 20 && line.len() <= 110, "{code}: {line}");
+            assert!(!line.ends_with(['.', '!', '?']) && !line.contains('\n'), "{code}: {line}");
+        }
+        for text in [message.happened, message.look, message.act] {
+            assert!(text.len() >= 10 && text.ends_with(['.', ':', ';', '"', ')']), "{code}: {text}");
+            assert!(text.starts_with(|first: char| !first.is_whitespace()), "{code}: {text}");
+        }
+        assert!(
+            message.example.len() <= 78 && !message.example.contains('\n'),
+            "{code}: {}",
+            message.example
+        );
+    }
+}
+
+#[test]
+fn nothing_is_marked_up() {
+    for message in all() {
+        for text in [message.cause, message.cure, message.happened, message.look, message.act] {
+            assert!(!text.contains('`') && !text.contains("**") && !text.contains('\t'), "{text}");
+        }
+    }
+}
