@@ -90,7 +90,8 @@ fn check_virtualenv(py: Python<'_>, words: &[OsString]) -> PyResult<()> {
 fn start_error(py: Python<'_>, problem: &Problem) -> PyErr {
     let raise = || -> PyResult<PyErr> {
         let class = py.import("fcgi_runner.errors")?.getattr("StartError")?;
-        let arguments = (&problem.message, &problem.hint, i32::from(problem.status), problem.code.to_string());
+        let arguments =
+            (&problem.message, &problem.hint, i32::from(problem.status), problem.code.to_string());
         Ok(PyErr::from_value(class.call1(arguments)?))
     };
     raise().unwrap_or_else(|error| error)
