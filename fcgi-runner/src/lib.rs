@@ -16,6 +16,7 @@ pub mod options;
 pub mod os;
 pub mod python;
 pub mod start;
+pub mod status;
 pub mod supervisor;
 pub mod telemetry;
 pub mod worker;

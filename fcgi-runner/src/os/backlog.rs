@@ -12,6 +12,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 use nix::sys::stat::fstat;
 
+/// How full a listen queue is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Queue {
+    /// Connections that wait to be accepted.
+    pub waiting: u32,
+    /// So many may; the kernel lets one more in.
+    pub limit: u32,
+}
+
 /// A listener whose queue can be looked at.
 #[derive(Debug)]
 pub struct Backlog(Kind);
@@ -48,15 +57,24 @@ impl Backlog {
     /// # Errors
     /// When the kernel does not tell.
     pub fn depth(&self) -> io::Result<u32> {
+        self.queue().map(|queue| queue.waiting)
+    }
+
+    /// How many connections wait to be accepted, and how many may.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn queue(&self) -> io::Result<Queue> {
         match &self.0 {
-            Kind::Tcp(listener) => tcp_depth(listener.as_fd()),
-            Kind::Unix { inode, line } => unix_depth(line.as_fd(), *inode),
+            Kind::Tcp(listener) => tcp_queue(listener.as_fd()),
+            Kind::Unix { inode, line } => unix_queue(line.as_fd(), *inode),
         }
     }
 }
 
-/// Of a socket that listens, the field for segments that were not acknowledged holds the length of its queue.
-fn tcp_depth(listener: BorrowedFd<'_>) -> io::Result<u32> {
+/// Of a socket that listens, the field for segments that were not acknowledged holds the length of its queue, and the one for
+/// those that were acknowledged out of order its limit.
+fn tcp_queue(listener: BorrowedFd<'_>) -> io::Result<Queue> {
     let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
     let mut length = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).unwrap_or(0);
     // SAFETY: the kernel writes at most `length` bytes into the struct.
@@ -73,11 +91,12 @@ fn tcp_depth(listener: BorrowedFd<'_>) -> io::Result<u32> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: it is plain numbers, zero before.
-    Ok(unsafe { info.assume_init() }.tcpi_unacked)
+    let info = unsafe { info.assume_init() };
+    Ok(Queue { waiting: info.tcpi_unacked, limit: info.tcpi_sacked })
 }
 
 /// Asks `sock_diag` for one socket by its number. The answer is there when the question has been sent.
-fn unix_depth(line: BorrowedFd<'_>, inode: u32) -> io::Result<u32> {
+fn unix_queue(line: BorrowedFd<'_>, inode: u32) -> io::Result<Queue> {
     let mut question = Vec::with_capacity(QUESTION);
     question.extend_from_slice(&u32::try_from(QUESTION).unwrap_or(0).to_ne_bytes());
     question.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
@@ -91,11 +110,11 @@ fn unix_depth(line: BorrowedFd<'_>, inode: u32) -> io::Result<u32> {
     send(line.as_raw_fd(), &question, MsgFlags::empty())?;
     let mut answer = [0; 512];
     let length = recv(line.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-    queue_length(&answer[..length]).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    queue_in(&answer[..length]).ok_or_else(|| io::ErrorKind::Unsupported.into())
 }
 
-/// Finds the length of the queue in an answer: a header of a message, one of a socket, and attributes.
-fn queue_length(answer: &[u8]) -> Option<u32> {
+/// Finds the queue in an answer: a header of a message, one of a socket, and attributes.
+fn queue_in(answer: &[u8]) -> Option<Queue> {
     let half = |at: usize| Some(u16::from_ne_bytes(answer.get(at..at + 2)?.try_into().ok()?));
     let whole = |at: usize| Some(u32::from_ne_bytes(answer.get(at..at + 4)?.try_into().ok()?));
     if half(4)? != SOCK_DIAG_BY_FAMILY {
@@ -105,7 +124,7 @@ fn queue_length(answer: &[u8]) -> Option<u32> {
     loop {
         let length = usize::from(half(at)?);
         if half(at + 2)? == UNIX_DIAG_RQLEN {
-            return whole(at + 4);
+            return Some(Queue { waiting: whole(at + 4)?, limit: whole(at + 8)? });
         }
         at += length.max(4).next_multiple_of(4);
     }
@@ -156,13 +175,13 @@ mod tests {
 
     #[test]
     fn an_answer_without_the_length_is_no_length() {
-        assert_eq!(queue_length(&[]), None);
-        assert_eq!(queue_length(&[0; 64]), None);
+        assert_eq!(queue_in(&[]), None);
+        assert_eq!(queue_in(&[0; 64]), None);
         let mut refusal = [0; 36];
         refusal[4] = 2;
-        assert_eq!(queue_length(&refusal), None);
+        assert_eq!(queue_in(&refusal), None);
         let mut short = [0; 44];
         short[4] = 20;
-        assert_eq!(queue_length(&short), None);
+        assert_eq!(queue_in(&short), None);
     }
 }

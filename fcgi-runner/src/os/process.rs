@@ -22,6 +22,14 @@ pub fn descriptors() -> BTreeSet<String> {
     entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }
 
+/// Bytes of memory that a process has at hand, those that it shares included; nothing where the system does not tell.
+pub fn resident(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
+    Some(pages * u64::try_from(size).ok()?).filter(|bytes| *bytes > 0)
+}
+
 /// The name under which tools show this process; at most 15 bytes of a new one are kept.
 pub fn name() -> CString {
     prctl::get_name().unwrap_or_default()

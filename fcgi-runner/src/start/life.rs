@@ -13,8 +13,9 @@ use crate::messages::Code;
 use crate::os::channel::{Line, Report};
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
-use crate::os::scoreboard::Scoreboard;
+use crate::os::scoreboard::{Phase, Scoreboard};
 use crate::os::stdio::LogFiles;
+use crate::status::About;
 use crate::telemetry::access::AccessLog;
 use crate::worker::Worker;
 use crate::worker::pool::ThreadRules;
@@ -22,6 +23,7 @@ use crate::worker::settings::{Feeding, Settings};
 
 /// What every worker of a server is made from.
 pub(super) struct Plan<'p> {
+    pub(super) about: Arc<About>,
     pub(super) config: &'p Config,
     pub(super) host: Arc<dyn Host>,
     /// The roles that the host's application plays.
@@ -78,6 +80,7 @@ impl Plan<'_> {
     pub(super) fn live_alone(&self, app: Arc<dyn Application>, first: Option<OwnedFd>) -> i32 {
         self.board.open_slot(0, self.threads.map_or(1, |rules| rules.max_threads));
         self.board.slot(0).set_pid(std::process::id());
+        self.board.slot(0).set_phase(Phase::Serving);
         match self.worker(app, 0) {
             Ok(worker) => self.finish(Worker { first, ..worker }),
             Err(error) => {

@@ -4,6 +4,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use fcgi_proto::server::Roles;
 
@@ -23,6 +24,7 @@ use crate::os::pidfile::Pidfile;
 use crate::os::scoreboard::Scoreboard;
 use crate::os::signals::{self, Blocked};
 use crate::os::stdio::{self, LogFiles};
+use crate::status::About;
 use crate::supervisor::policy::Rules;
 use crate::supervisor::{self, Failure, Job, Nursing, Outcome};
 use crate::telemetry::access::AccessLog;
@@ -98,6 +100,7 @@ impl<'s> Server<'s> {
         let handoff =
             if alone { None } else { Some(Arc::new(Handoff::new().map_err(|error| system(&error))?)) };
         let plan = Plan {
+            about: Arc::new(self.about()),
             config: self.config,
             host: self.host.clone(),
             roles: self.roles,
@@ -231,6 +234,7 @@ impl<'s> Server<'s> {
             rules: self.rules(),
             host: self.host.clone(),
             board: plan.board.clone(),
+            about: plan.about.clone(),
             threads: plan.threads.map_or(1, |rules| rules.max_threads),
             work: &work,
             nursing: prepare
@@ -273,6 +277,19 @@ impl<'s> Server<'s> {
             _ => (config.min_spare, config.max_spare, config.max_children),
         };
         Rules { min_spare, max_spare, max_children, stop_timeout: config.stop_timeout }
+    }
+
+    /// What is said of the server to those who ask how it is doing.
+    fn about(&self) -> About {
+        let config = self.config;
+        let folder = || config.start_dir.file_name().map(|name| name.to_string_lossy().into_owned());
+        About {
+            app: config.app.clone().or_else(|| config.settings.clone()).or_else(folder).unwrap_or_default(),
+            pid: std::process::id(),
+            method: if config.method == Some(Method::Threaded) { "threaded" } else { "prefork" },
+            started: SystemTime::now(),
+            listeners: self.listeners.clone(),
+        }
     }
 
     fn announce(&self) {

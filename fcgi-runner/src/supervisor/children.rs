@@ -15,6 +15,7 @@ impl Master<'_> {
         let used: Vec<usize> = self.workers.values().map(|child| child.slot).collect();
         let slot = (0..self.job.board.slots()).find(|slot| !used.contains(slot)).unwrap_or(0);
         self.job.board.open_slot(slot, self.job.threads);
+        self.show_started(slot);
         let started = match self.order_worker(id, slot) {
             Ok(Some(line)) => Ok((None, line)),
             Ok(None) => {
@@ -107,10 +108,12 @@ impl Master<'_> {
     fn bury(&mut self, id: WorkerId, end: End) {
         let Some(child) = self.workers.remove(&id) else { return };
         let served = self.job.board.slot(child.slot).load().served;
+        let is_wanted = child.retired && end == End::Exited(0) || self.released;
+        self.show_end(&child, if is_wanted { "left" } else { "died" }, Some(end).filter(|_| !is_wanted));
         self.job.board.close_slot(child.slot);
         let _ = self.poller.forget(&child.line);
         let pid = child.process.map(|process| process.0);
-        if child.retired && end == End::Exited(0) || self.released {
+        if is_wanted {
             tracing::debug!(pid, served, "worker has left");
         } else if self.policy.is_announced() {
             tracing::warn!(code = %Code::WORKER_DIED, pid, end = %end, served, "worker died unexpectedly");

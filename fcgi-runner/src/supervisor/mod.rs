@@ -6,6 +6,7 @@
 mod children;
 mod nursery;
 pub mod policy;
+mod showing;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,8 +21,9 @@ use crate::messages::Code;
 use crate::os::channel::{Heard, Line, Order, Report};
 use crate::os::fork::{self, ProcessId};
 use crate::os::poller::{Poller, ReadyList, Token};
-use crate::os::scoreboard::{Load, Scoreboard};
+use crate::os::scoreboard::{Load, Phase, Scoreboard};
 use crate::os::signals::{Blocked, OriginalMask, Signal, SignalReader};
+use crate::status::About;
 
 /// What the master needs from the rest of the house.
 pub struct Job<'m> {
@@ -30,6 +32,8 @@ pub struct Job<'m> {
     pub rules: Rules,
     pub host: Arc<dyn Host>,
     pub board: Arc<Scoreboard>,
+    /// What is to be said of the server beside what stands on the board.
+    pub about: Arc<About>,
     /// Application threads of a worker, as the scoreboard is to show them.
     pub threads: usize,
     /// The life of a worker, in its own process; gives the exit status.
@@ -240,12 +244,14 @@ impl Master<'_> {
             match child.line.next_report() {
                 Heard::Message(Report::Ready) => {
                     child.is_ready = true;
+                    self.show_phase(id, Phase::Serving);
                     self.tell_policy(Event::Ready(id));
                 }
                 Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),
                 Heard::Message(Report::StartFailed(text)) => self.worker_failed(id, Failure::Start(text)),
                 Heard::Message(Report::Leaving) => {
                     child.retired = true;
+                    self.show_phase(id, Phase::Leaving);
                     self.tell_policy(Event::Leaving(id));
                 }
                 Heard::Silence => return,
@@ -301,6 +307,7 @@ impl Master<'_> {
             child.retired = true;
             child.line.order(order);
         }
+        self.show_phase(id, Phase::Leaving);
     }
 
     /// From now on the server only ends.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::intake::Work;
-use crate::app::{Application, Blocker, Refusal, Request, answer_with_page};
+use crate::app::{Application, Blocker, Finished, Refusal, Request, answer_with_page};
 use crate::messages::Code;
-use crate::os::scoreboard::Scoreboard;
+use crate::os::scoreboard::{Scoreboard, Slow};
 use crate::telemetry::access::AccessLog;
 
 /// What all application threads of a worker share.
@@ -21,6 +21,8 @@ pub struct Service {
     pub max_requests: u64,
     /// Requests that have waited for longer are not served.
     pub queue_timeout: Option<Duration>,
+    /// Requests that take so long are remembered on the board.
+    pub slow_from: Duration,
     served: AtomicU64,
     exhausted: AtomicBool,
 }
@@ -34,6 +36,7 @@ impl Service {
             slot,
             max_requests: 0,
             queue_timeout: None,
+            slow_from: SLOW,
             served: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
         }
@@ -52,6 +55,7 @@ impl Service {
             Work::Refuse(request, refusal) => {
                 note_refusal(request, refusal);
                 answer_with_page(request, refusal, blocker);
+                self.board.slot(self.slot).tally().note_refused();
                 self.settle(request);
             }
         }
@@ -62,6 +66,7 @@ impl Service {
         let text = "The server has too much to do now. Please try again in a few seconds.".into();
         let refusal = Refusal { status: 503, message: Code::QUEUE_TIMEOUT, text };
         answer_with_page(request, &refusal, blocker);
+        self.board.slot(self.slot).tally().note_late();
         self.settle(request);
         self.board.note_late();
         self.tell_late(false);
@@ -123,7 +128,25 @@ impl Service {
         let finished = request.finished();
         let tally = self.board.slot(self.slot).tally();
         tally.record(finished.status, finished.body_bytes, finished.duration);
+        if finished.duration >= self.slow_from {
+            self.note_slow(request, &finished);
+        }
         self.log(request);
+    }
+
+    #[cold]
+    fn note_slow(&self, request: &Request, finished: &Finished) {
+        self.board.reports().note_slow(
+            self.slot,
+            &Slow {
+                at: self.board.elapsed(),
+                took: finished.duration,
+                status: finished.status,
+                pid: std::process::id(),
+                method: request.method().to_vec(),
+                path: request.target().to_vec(),
+            },
+        );
     }
 
     fn log(&self, request: &Request) {
@@ -132,6 +155,9 @@ impl Service {
         }
     }
 }
+
+/// A request that takes longer is called slow, unless the operator says otherwise.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Between two lines about requests that were turned away.
 const TELL_PAUSE: Duration = Duration::from_secs(10);

@@ -4,8 +4,10 @@
 //! written between two steps of a version number, so that a reader never takes halves of two requests for one; a worker that is
 //! killed in between leaves an odd number, and its desk is cleared with its slot.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
+
+use super::texts::Texts;
 
 /// A place for one request that runs.
 #[derive(Debug)]
@@ -17,9 +19,8 @@ pub struct Desk {
     version: AtomicU64,
     /// The interpreter's name for the thread; 0 until it is known.
     thread: AtomicU64,
-    length: AtomicU32,
-    method_length: AtomicU32,
-    text: [AtomicU64; WORDS],
+    /// Method and path.
+    texts: Texts<WORDS>,
 }
 
 /// What stands on a desk.
@@ -38,7 +39,7 @@ pub struct Sheet {
 
 impl Desk {
     /// Bytes of method and path that there is room for.
-    pub const ROOM: usize = WORDS * 8;
+    pub const ROOM: usize = Texts::<WORDS>::ROOM;
 
     /// Takes the desk, if it is free.
     pub(super) fn take(&self, arrived: Duration, method: &[u8], target: &[u8]) -> bool {
@@ -53,23 +54,9 @@ impl Desk {
         self.version.store(version, Ordering::Relaxed);
         fence(Ordering::Release);
         self.thread.store(0, Ordering::Relaxed);
-        self.write(method, target);
+        self.texts.write(method, path_of(target));
         self.version.store(version + 1, Ordering::Release);
         true
-    }
-
-    fn write(&self, method: &[u8], target: &[u8]) {
-        let path = target.iter().position(|byte| *byte == b'?').map_or(target, |query| &target[..query]);
-        let method = &method[..method.len().min(Self::ROOM)];
-        let path = &path[..path.len().min(Self::ROOM - method.len())];
-        self.method_length.store(u32::try_from(method.len()).unwrap_or(0), Ordering::Relaxed);
-        self.length.store(u32::try_from(method.len() + path.len()).unwrap_or(0), Ordering::Relaxed);
-        let mut bytes = method.iter().chain(path).copied();
-        for word in self.text.iter().take((method.len() + path.len()).div_ceil(8)) {
-            let mut piece = [0; 8];
-            piece.iter_mut().zip(&mut bytes).for_each(|(place, byte)| *place = byte);
-            word.store(u64::from_ne_bytes(piece), Ordering::Relaxed);
-        }
     }
 
     /// Gives the desk back.
@@ -89,10 +76,7 @@ impl Desk {
         if !version.is_multiple_of(2) {
             return None;
         }
-        let length = (self.length.load(Ordering::Relaxed) as usize).min(Self::ROOM);
-        let method_length = (self.method_length.load(Ordering::Relaxed) as usize).min(length);
-        let words = self.text.iter().take(length.div_ceil(8));
-        let mut method: Vec<u8> = words.flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
+        let (method, path) = self.texts.read();
         let thread = self.thread.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         if self.version.load(Ordering::Relaxed) != version
@@ -100,10 +84,13 @@ impl Desk {
         {
             return None;
         }
-        method.truncate(length);
-        let path = method.split_off(method_length);
         Some(Sheet { number: version / 2, arrived: Duration::from_nanos(nanos), thread, method, path })
     }
+}
+
+/// What is shown of the target of a request: all but the query, which may have secrets.
+pub(super) fn path_of(target: &[u8]) -> &[u8] {
+    target.iter().position(|byte| *byte == b'?').map_or(target, |query| &target[..query])
 }
 
 /// Room for text, in units of 8 bytes.
@@ -118,9 +105,7 @@ mod tests {
             arrived: AtomicU64::new(0),
             version: AtomicU64::new(0),
             thread: AtomicU64::new(0),
-            length: AtomicU32::new(0),
-            method_length: AtomicU32::new(0),
-            text: std::array::from_fn(|_| AtomicU64::new(0)),
+            texts: Texts::empty(),
         }
     }
 

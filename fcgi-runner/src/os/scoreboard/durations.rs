@@ -41,7 +41,17 @@ impl Default for Counted {
     }
 }
 
+impl From<[u64; BUCKETS]> for Counted {
+    fn from(buckets: [u64; BUCKETS]) -> Self {
+        Self { buckets }
+    }
+}
+
 impl Counted {
+    pub(super) fn buckets(&self) -> &[u64; BUCKETS] {
+        &self.buckets
+    }
+
     /// How many there are.
     pub fn total(&self) -> u64 {
         self.buckets.iter().fold(0, |sum, count| sum.saturating_add(*count))
@@ -103,7 +113,7 @@ const PART_BITS: u32 = 3;
 const PARTS: u64 = 1 << PART_BITS;
 
 /// The last one begins at 15/8 of 2^31 us.
-const BUCKETS: usize = 240;
+pub(super) const BUCKETS: usize = 240;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,11 @@
 
 mod desk;
 mod durations;
+mod history;
+mod reports;
+mod ring;
 mod slot;
+mod texts;
 
 use std::cell::Cell;
 use std::io;
@@ -21,6 +25,8 @@ use std::time::{Duration, Instant};
 
 pub use self::desk::{Desk, Sheet};
 pub use self::durations::{Counted, Durations};
+pub use self::history::Sample;
+pub use self::reports::{Reports, Restart, Slow};
 pub use self::slot::{Identity, Load, Phase, Slot, Tally};
 use super::arrivals::Arrivals;
 use super::backlog::Backlog;
@@ -41,6 +47,7 @@ struct Head {
     /// When it was told last, in seconds; 0 is never.
     late_told: AtomicU32,
     arrivals: [Arrivals; QUEUES],
+    reports: Reports,
 }
 
 /// The board itself.
@@ -142,6 +149,12 @@ impl Scoreboard {
     /// Gives a slot back after its worker's end. What was counted stays.
     pub fn close_slot(&self, index: usize) {
         self.clear_slot(index, 0);
+        self.reports().release(index);
+    }
+
+    /// What the board tells of the past.
+    pub fn reports(&self) -> &Reports {
+        &self.head().reports
     }
 
     fn clear_slot(&self, index: usize, threads: usize) {
@@ -282,108 +295,4 @@ const MAX_DESKS: usize = 1024;
 const QUEUES: usize = 4;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn board(count: usize) -> Arc<Scoreboard> {
-        Scoreboard::new(NonZeroUsize::new(count).unwrap(), 2).unwrap()
-    }
-
-    fn rung(board: &Scoreboard) -> bool {
-        board.bell.read().is_ok()
-    }
-
-    #[test]
-    fn a_slot_counts_and_tells_when_it_is_busy() {
-        let board = board(3);
-        board.open_slot(1, 2);
-        let slot = board.slot(1);
-        assert!(!slot.begin());
-        assert!(slot.begin());
-        assert!(!slot.load().is_idle());
-        assert_eq!(slot.end(), 1);
-        assert_eq!(slot.load(), Load { running: 1, threads: 2, served: 1 });
-        assert!(slot.load().is_idle());
-        assert_eq!(board.idle_besides(0, 9), 1);
-        assert_eq!(board.idle_besides(1, 9), 0);
-        assert_eq!(board.idle_besides(0, 0), 0);
-        slot.set_waiting(2);
-        assert_eq!(board.idle_besides(0, 9), 0, "it has enough to do itself");
-        assert!(!board.slot(0).load().is_idle(), "a free slot is nobody");
-        slot.tally().record(204, 7, Duration::from_millis(5));
-        board.close_slot(1);
-        assert_eq!(slot.load(), Load::default());
-        assert!(!slot.is_taken());
-        board.open_slot(1, 1);
-        slot.tally().record(0, 0, Duration::from_millis(1));
-        let tally = slot.tally();
-        assert_eq!((tally.statuses(), tally.sent()), ([1, 0, 1, 0, 0, 0], 7), "kept over its end");
-        assert_eq!(tally.time(), Duration::from_millis(6));
-    }
-
-    #[test]
-    fn a_worker_shows_what_its_threads_work_on() {
-        let board = board(2);
-        board.open_slot(1, 2);
-        let now = Instant::now();
-        let first = board.take_desk(1, now, b"GET", b"/a").unwrap();
-        let second = board.take_desk(1, now, b"GET", b"/b").unwrap();
-        assert!(board.take_desk(1, now, b"GET", b"/c").is_none(), "all desks are taken");
-        assert_eq!(board.desks(1).iter().filter_map(Desk::read).count(), 2);
-        assert_eq!(board.desks(0).iter().filter_map(Desk::read).count(), 0);
-        drop(first);
-        let left: Vec<_> = board.desks(1).iter().filter_map(Desk::read).map(|sheet| sheet.path).collect();
-        assert_eq!(left, [b"/b".to_vec()]);
-        // As after a worker that was killed.
-        std::mem::forget(second);
-        board.close_slot(1);
-        assert_eq!(board.desks(1).iter().filter_map(Desk::read).count(), 0);
-    }
-
-    #[test]
-    fn the_log_is_told_of_late_requests_once_in_a_while() {
-        let board = board(2);
-        let pause = Duration::from_secs(3600);
-        assert_eq!(board.take_late(pause), None);
-        board.note_late();
-        assert_eq!(board.take_late(pause), Some(1));
-        (0..5).for_each(|_| board.note_late());
-        assert_eq!(board.take_late(pause), None);
-        assert!(board.has_untold());
-        assert_eq!(board.take_late(Duration::ZERO), Some(5));
-        assert!(!board.has_untold());
-    }
-
-    #[test]
-    fn connections_are_counted_over_all_workers_that_ever_were() {
-        let board = board(3);
-        (0..3).for_each(|index| board.open_slot(index, 1));
-        for (slot, queue) in [(0, 0), (1, 0), (1, 0), (2, 1), (0, 99)] {
-            board.note_accepted(slot, queue);
-        }
-        board.close_slot(1);
-        assert_eq!((board.accepted(0), board.accepted(1), board.accepted(99)), (3, 1, 0));
-        assert_eq!(board.waits_since(0, None), None, "nobody has looked");
-        assert_eq!(board.waits_since(99, None), None);
-    }
-
-    #[test]
-    fn the_bell_rings_once_when_too_few_are_idle() {
-        let board = board(4);
-        (0..3).for_each(|index| board.open_slot(index, 1));
-        board.slot(0).begin();
-        board.note_busy();
-        assert!(!rung(&board), "not armed");
-        board.arm(2);
-        board.note_busy();
-        assert!(!rung(&board), "two are idle");
-        board.slot(1).begin();
-        board.note_busy();
-        board.note_busy();
-        assert!(rung(&board));
-        assert!(!rung(&board));
-        board.arm(2);
-        board.note_busy();
-        assert!(rung(&board), "armed again");
-    }
-}
+mod tests;

@@ -41,6 +41,12 @@ pub struct Tally {
     sent: AtomicU64,
     /// Nanoseconds from arrival to end, all requests together.
     time: AtomicU64,
+    /// Of the requests, those that were not given to the application.
+    refused: AtomicU64,
+    /// Of the requests, those that were turned away because they had waited for too long.
+    late: AtomicU64,
+    /// Of the requests, those that ran for too long.
+    timed_out: AtomicU64,
     durations: Durations,
 }
 
@@ -179,6 +185,36 @@ impl Tally {
         self.sent.fetch_add(sent, Ordering::Relaxed);
         self.time.fetch_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.durations.record(duration);
+    }
+
+    /// Counts a request that was not given to the application, beside [`Tally::record`].
+    pub fn note_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that had waited for too long, beside [`Tally::record`].
+    pub fn note_late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that was ended because it ran for too long, beside [`Tally::record`].
+    pub fn note_timed_out(&self) {
+        self.timed_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests that were not given to the application.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Requests that had waited for too long.
+    pub fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    /// Requests that ran for too long.
+    pub fn timed_out(&self) -> u64 {
+        self.timed_out.load(Ordering::Relaxed)
     }
 
     /// Requests by the first digit of their status, first those without one.

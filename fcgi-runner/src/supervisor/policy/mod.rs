@@ -216,6 +216,11 @@ impl Policy {
         if self.alive() < self.cap() { self.min_spare() } else { 0 }
     }
 
+    /// Which reload brings the workers that are started now; 0 is the start.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// Whether the server has begun to serve.
     pub fn is_announced(&self) -> bool {
         self.announced

@@ -1,0 +1,23 @@
+//! How the server is doing: numbers from the board, in four forms, for those who may ask.
+//!
+//! In comes the [`Scoreboard`](crate::os::scoreboard::Scoreboard), which every process of the house can read; out comes a
+//! [`Snapshot`], and of that text, JSON, `OpenMetrics` or a page. Anybody takes one: the master, the process that only
+//! answers such questions, a worker. Nothing is ever asked of a worker, so an answer comes when all of them are busy, too. What
+//! came with requests is shown as text, whatever is in it.
+//!
+//! | part | its one job |
+//! |---|---|
+//! | `snapshot` | what is known at one moment |
+//! | `json` | the same as JSON; also what `fcgi-run ctl` prints from |
+
+mod json;
+mod snapshot;
+
+pub use self::json::to_json;
+pub use self::snapshot::{
+    About, Latency, Quantiles, Queue, Rate, Restart, Running, Server, SlowRequest, Snapshot, State, Totals,
+    Worker,
+};
+
+#[cfg(test)]
+mod tests;
