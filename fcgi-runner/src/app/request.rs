@@ -93,6 +93,8 @@ pub struct Request {
     served_by: OnceLock<ThreadId>,
     status: AtomicU16,
     sent: AtomicU64,
+    /// Microseconds that its thread has waited for a body.
+    starved: AtomicU64,
 }
 
 /// What is known of a request when it is over; for the access log.
@@ -149,6 +151,7 @@ impl Request {
             served_by: OnceLock::new(),
             status: AtomicU16::new(0),
             sent: AtomicU64::new(0),
+            starved: AtomicU64::new(0),
         }
     }
 
@@ -219,6 +222,17 @@ impl Request {
 
     pub(super) fn note_sent(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that its thread has waited for a body.
+    pub(crate) fn note_starved(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.starved.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// How long its thread has waited for its bodies, reading by itself.
+    pub(crate) fn starved(&self) -> Duration {
+        Duration::from_micros(self.starved.load(Ordering::Relaxed))
     }
 
     /// The name of the request on its connection.

@@ -29,6 +29,15 @@ pub enum Work {
     Refuse(Arc<Request>, Refusal),
 }
 
+impl Work {
+    /// The request that it is about.
+    pub(super) fn request(&self) -> &Arc<Request> {
+        match self {
+            Self::Serve(request, _) | Self::Refuse(request, _) => request,
+        }
+    }
+}
+
 /// Takes the protocol's events: requests begin, bodies grow, and what can be served is put into `input.ready`.
 pub(super) fn drain(input: &mut Input, link: &dyn Fn() -> Weak<dyn Link>, settings: &Settings) {
     while let Some(event) = input.protocol.poll_event() {

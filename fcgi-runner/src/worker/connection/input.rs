@@ -35,8 +35,8 @@ pub(crate) struct Input {
     pub(super) spools: bool,
     /// The thread that serves a request waits for input by itself: nobody else may read.
     pub(super) pulled: bool,
-    /// When it has last read by itself, or was given the request: it will again.
-    pub(super) pulled_at: Option<Instant>,
+    /// How that went so far.
+    pub(super) pulls: super::pull::Pulls,
     /// The loop reads again in a moment, if it is `paused`.
     pub(super) will_resume: bool,
     /// It belongs to another process now: nothing is read from it any more, and it is closed without a word.
@@ -134,7 +134,7 @@ impl Input {
             paused: false,
             spools: false,
             pulled: false,
-            pulled_at: None,
+            pulls: super::pull::Pulls::default(),
             will_resume: false,
             passed: false,
             lingers: None,
@@ -242,7 +242,7 @@ impl Input {
         active.request.mark_ended();
         self.served_any = true;
         self.spools &= !self.requests.is_empty();
-        self.pulled_at = None;
+        self.pulls = super::pull::Pulls::default();
         self.last_progress = Instant::now();
         let disposition = self.protocol.retire(key).map_err(|_| LinkGone)?;
         self.note_times();

@@ -17,6 +17,15 @@ use super::{Connection, Input};
 use crate::app::{Blocker, Body, Request};
 use crate::os::socket;
 
+/// How the reading of a request's body by the thread that serves it goes.
+#[derive(Debug, Default)]
+pub(super) struct Pulls {
+    /// When it has last read by itself, or was given the request: it will again.
+    at: Option<Instant>,
+    /// The peer has kept it waiting for longer than [`MOMENT`].
+    slow: bool,
+}
+
 impl Connection {
     /// Waits for input and reads it, in the thread that serves the request; `false` when none has come in time. A signal handler
     /// of the application may end the wait.
@@ -53,17 +62,14 @@ impl Connection {
         let until = Instant::now() + self.settings.limits.read_timeout;
         input.pulled = true;
         let in_time = loop {
+            let was_slow = input.pulls.slow;
             self.leave_to_others(input);
-            if let Feeding::Loop(handle) = &self.settings.feeding {
-                // This thread will not lead in a moment, as it would if it computed.
-                handle.fill_vacancy();
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            let mut found = Ok(socket::Readiness::default());
-            let mut ends = || blocker.note_signal();
-            blocker.block(&mut || found = socket::wait_unless(self.fd.as_fd(), true, false, left, &mut ends));
+            let begun = Instant::now();
+            let left = until.saturating_duration_since(begun);
+            let (is_ready, is_slow) = self.poll_socket(was_slow, left, blocker);
+            request.note_starved(begun.elapsed());
             input = self.input();
-            let is_ready = found.is_ok_and(|found| !found.timed_out());
+            input.pulls.slow = is_slow;
             // What arrives after the end of the request belongs to the next one, and the loop reads it.
             if is_ready && !blocker.is_interrupted() && !request.is_ended() {
                 self.read(&mut input);
@@ -79,9 +85,32 @@ impl Connection {
         (input, in_time)
     }
 
+    /// Waits until there is something to read, and tells whether there is, and whether that took long. For a moment nobody
+    /// leads, as if the thread computed: calling the reserve costs as much as a body that comes quickly. Peers that have been slow
+    /// once are not waited for like that again.
+    fn poll_socket(&self, was_slow: bool, left: Duration, blocker: &dyn Blocker) -> (bool, bool) {
+        let poll = |limit| {
+            let mut found = Ok(socket::Readiness::default());
+            let mut ends = || blocker.note_signal();
+            blocker
+                .block(&mut || found = socket::wait_unless(self.fd.as_fd(), true, false, limit, &mut ends));
+            found.is_ok_and(|found| !found.timed_out())
+        };
+        let Feeding::Loop(handle) = &self.settings.feeding else { return (poll(left), was_slow) };
+        if !was_slow {
+            let is_ready = poll(left.min(MOMENT));
+            if is_ready || blocker.is_interrupted() {
+                return (is_ready, false);
+            }
+        }
+        // This thread will not lead in a moment, as it would if it computed.
+        handle.fill_vacancy();
+        (poll(left), true)
+    }
+
     /// Leaves the connection to the loop, at once where this thread may not go on reading soon.
     fn end_pull(&self, mut input: MutexGuard<'_, Input>) {
-        input.pulled_at = Some(Instant::now());
+        input.pulls.at = Some(Instant::now());
         let stays_paused = input.will_resume && self.is_pulled(&input);
         self.leave_to_others(input);
         if !stays_paused {
@@ -125,14 +154,14 @@ impl Connection {
     pub(in crate::worker) fn expect_pull(&self) {
         let mut input = self.input();
         if input.is_alone() && !input.has_all() {
-            input.pulled_at = Some(Instant::now());
+            input.pulls.at = Some(Instant::now());
         }
     }
 
     /// Whether the loop has to leave the input to a thread that serves a request.
     pub(super) fn is_pulled(&self, input: &Input) -> bool {
         let is_recent = |at: Instant| at.elapsed() < RECENT;
-        let will_read = || input.is_alone() && input.pulled_at.is_some_and(is_recent);
+        let will_read = || input.is_alone() && input.pulls.at.is_some_and(is_recent);
         let is_soon = || !self.writer_waits.load(Ordering::Acquire) && will_read();
         !self.settings.feeding.is_pull() && (input.pulled || is_soon())
     }
@@ -157,6 +186,9 @@ impl Input {
 fn has_come(input: &Input, request: &Request, body: &Body) -> bool {
     body.has_news() || input.is_over() || request.is_ended()
 }
+
+/// How long a thread waits for the next piece of a body before it has somebody lead; the least that can be waited for.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long the loop leaves a connection alone after a read of a thread that serves a request.
 const RECENT: Duration = Duration::from_millis(20);

@@ -147,8 +147,9 @@ impl Crew {
                 let Some(work) = work else { return };
                 let lap = self.pace.begin();
                 self.service.perform(&work, blocker);
+                let starved = work.request().starved();
                 drop(work);
-                self.pace.end(&lap);
+                self.pace.end(&lap, starved);
                 has_served = true;
             }
         });

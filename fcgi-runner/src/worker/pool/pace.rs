@@ -51,9 +51,10 @@ impl Pace {
         Lap { begun: Instant::now(), before: is_curious.then(Usage::now) }
     }
 
-    /// It has ended, in the same thread.
-    pub(super) fn end(&self, lap: &Lap) {
-        let length = lap.begun.elapsed();
+    /// It has ended, in the same thread. While it was `starved`, waiting for its body, it has looked by itself for somebody who
+    /// reads for others, so that nobody need pay for that.
+    pub(super) fn end(&self, lap: &Lap, starved: Duration) {
+        let length = lap.begun.elapsed().saturating_sub(starved);
         if length < LONG {
             return;
         }
@@ -102,7 +103,7 @@ mod tests {
     fn sleeps(pace: &Pace, millis: u64) {
         let lap = pace.begin();
         std::thread::sleep(Duration::from_millis(millis));
-        pace.end(&lap);
+        pace.end(&lap, Duration::ZERO);
     }
 
     #[test]
@@ -130,13 +131,27 @@ mod tests {
     }
 
     #[test]
+    fn waiting_for_a_body_pays_for_nothing() {
+        let pace = Pace::new(false);
+        pace.suspect();
+        let lap = pace.begin();
+        std::thread::sleep(Duration::from_millis(5));
+        pace.end(&lap, lap.begun.elapsed());
+        assert!(!pace.is_eager());
+        let lap = pace.begin();
+        std::thread::sleep(Duration::from_millis(5));
+        pace.end(&lap, Duration::from_millis(1));
+        assert!(pace.is_eager());
+    }
+
+    #[test]
     fn where_threads_run_at_the_same_time_computing_pays_as_well() {
         let computes = |pace: &Pace| {
             let lap = pace.begin();
             while lap.begun.elapsed() < LONG * 2 {
                 std::hint::spin_loop();
             }
-            pace.end(&lap);
+            pace.end(&lap, Duration::ZERO);
         };
         let pace = Pace::new(true);
         computes(&pace);
