@@ -11,6 +11,8 @@ pub mod cli;
 pub mod config;
 #[path = "../../src/exit.rs"]
 pub mod exit;
+#[path = "../../src/messages/mod.rs"]
+pub mod messages;
 #[path = "../../src/options/mod.rs"]
 pub mod options;
 

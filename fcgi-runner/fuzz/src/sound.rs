@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, LogPlace};
 use crate::options::{UsageError, error::SOCKET_PATH_LIMIT};
 
 /// Panics unless everything that the rest of the program relies on is true.
@@ -12,8 +12,14 @@ pub fn assert_sound(config: &Config) {
     assert!(config.umask <= 0o777 && config.socket_mode.is_none_or(|mode| mode <= 0o777));
     assert!(config.limits.max_body != Some(0) && config.limits.max_connections != Some(0));
     assert!(config.limits.max_active >= 1 && config.limits.max_pairs >= 1);
-    let files = [&config.pidfile, &config.workdir, &config.outlog, &config.errlog, &config.accesslog];
-    files.into_iter().chain([&config.virtualenv]).flatten().for_each(|path| assert_path(path));
+    let files = [&config.pidfile, &config.workdir, &config.virtualenv];
+    files.into_iter().flatten().for_each(|path| assert_path(path));
+    for log in [&config.outlog, &config.errlog, &config.accesslog].into_iter().flatten() {
+        match log {
+            LogPlace::File(path) | LogPlace::Syslog(Some(path)) | LogPlace::Journal(Some(path)) => assert_path(path),
+            LogPlace::Syslog(None) | LogPlace::Journal(None) => {}
+        }
+    }
     config.pythonpath.iter().for_each(|path| assert_path(path));
     let texts = [&config.app, &config.authorizer, &config.filter, &config.settings, &config.script_name];
     texts.into_iter().flatten().for_each(|text| assert_no_nul(text.as_ref()));

@@ -286,7 +286,13 @@ fn every_option_is_a_word_and_a_flag_that_changes_something() {
             ValueKind::Mode => "0007",
             ValueKind::Seconds => "0.7",
             ValueKind::Choice(choices) => choices[1].0,
-            ValueKind::Text | ValueKind::Host | ValueKind::Path | ValueKind::PathList => "seven",
+            _ if option.name == "accessformat" => "%s",
+            ValueKind::Text
+            | ValueKind::Words
+            | ValueKind::Host
+            | ValueKind::Path
+            | ValueKind::Log
+            | ValueKind::PathList => "seven",
             ValueKind::Prefix => "/seven",
             ValueKind::Address => "[::1]:7777",
             ValueKind::Mount => "/seven/=seven",

@@ -6,10 +6,12 @@ use std::{
 };
 
 use super::{
-    AccessFormat, Config, HttpAddress, Limits, LogLevel, Method, OnAbort, StaticMount, listen::listen,
+    AccessRules, Config, HttpAddress, Limits, LogLevel, LogPlace, Method, OnAbort, StaticMount,
+    listen::listen,
+    log_format::{self, Pattern},
     settings::Settings,
 };
-use crate::options::{Preset, UsageError, Value, find};
+use crate::options::{Origin, Preset, UsageError, Value, find};
 
 /// Puts a [`Config`] together. `warnings` are those that have come up so far.
 ///
@@ -31,10 +33,11 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         pidfile: read.path("pidfile")?,
         workdir: read.path("workdir")?,
         start_dir: start_dir.to_owned(),
-        outlog: read.path("outlog")?,
-        errlog: read.path("errlog")?,
-        accesslog: read.path("accesslog")?,
-        access_format: read.choice("accessformat", ACCESS_FORMATS)?.unwrap_or(AccessFormat::Combined),
+        outlog: read.log("outlog")?,
+        errlog: read.log("errlog")?,
+        capture: read.flag("capture")?,
+        accesslog: read.log("accesslog")?,
+        access: access_rules(&read)?,
         loglevel: read.choice("loglevel", LOG_LEVELS)?.unwrap_or(LogLevel::Info),
         umask: read.mode("umask")?.unwrap_or_default(),
         socket_mode: read.mode("socketmode")?,
@@ -57,6 +60,19 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
     settle_spare(&mut config, settings.last("minspare").is_some());
     warn_of_idle_options(&mut config);
     Ok(config)
+}
+
+/// How requests are written down.
+fn access_rules(read: &Reader<'_>) -> Result<AccessRules, UsageError> {
+    let typed = read.text("accessformat")?.unwrap_or_default();
+    let format = log_format::parse(&typed).map_err(|directive| {
+        let setting = read.settings.last("accessformat");
+        let origin = setting.map_or(Origin::CommandLine, |setting| setting.origin.clone());
+        UsageError::LogFormat { directive, origin }
+    })?;
+    let skip = read.words("accessskip")?.into_iter().map(Pattern::new).collect();
+    let redact = read.words("redact")?.into_iter().map(Pattern::ignoring_case).collect();
+    Ok(AccessRules { format, skip, redact })
 }
 
 /// What peers may make a worker do.
@@ -175,6 +191,18 @@ impl Reader<'_> {
         Ok(self.value(name)?.and_then(|value| if let Value::Path(path) = value { Some(path) } else { None }))
     }
 
+    fn log(&self, name: &str) -> Result<Option<LogPlace>, UsageError> {
+        Ok(self.value(name)?.and_then(|value| if let Value::Log(place) = value { Some(place) } else { None }))
+    }
+
+    fn words(&self, name: &str) -> Result<Vec<String>, UsageError> {
+        let lists = self.values(name)?.into_iter().map(|value| match value {
+            Value::Words(words) => words,
+            _ => Vec::new(),
+        });
+        Ok(lists.flatten().collect())
+    }
+
     fn paths(&self, name: &str) -> Result<Vec<PathBuf>, UsageError> {
         let lists = self.values(name)?.into_iter().map(|value| match value {
             Value::Paths(paths) => paths,
@@ -202,9 +230,6 @@ impl Reader<'_> {
 const METHODS: &[(&str, Method)] = &[("prefork", Method::Prefork), ("threaded", Method::Threaded)];
 
 const ABORTS: &[(&str, OnAbort)] = &[("ignore", OnAbort::Ignore), ("interrupt", OnAbort::Interrupt)];
-
-const ACCESS_FORMATS: &[(&str, AccessFormat)] =
-    &[("combined", AccessFormat::Combined), ("json", AccessFormat::Json)];
 
 const LOG_LEVELS: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),

@@ -8,9 +8,13 @@ pub mod build;
 pub mod environment;
 pub mod file;
 mod listen;
+pub mod log_format;
 pub mod settings;
 
 use std::{path::PathBuf, time::Duration};
+
+pub use self::log_format::AccessRules;
+pub use crate::options::LogPlace;
 
 /// Everything the operator has decided.
 #[derive(Clone, Debug)]
@@ -38,13 +42,15 @@ pub struct Config {
     /// The directory of the start, from which relative paths were taken, and which is on `sys.path`.
     pub start_dir: PathBuf,
     /// Where standard output goes.
-    pub outlog: Option<PathBuf>,
+    pub outlog: Option<LogPlace>,
     /// Where standard error goes.
-    pub errlog: Option<PathBuf>,
+    pub errlog: Option<LogPlace>,
+    /// Whether what workers print is written line by line with their process ids; `None` if not said.
+    pub capture: Option<bool>,
     /// Where a line per request goes.
-    pub accesslog: Option<PathBuf>,
-    /// The form of that line.
-    pub access_format: AccessFormat,
+    pub accesslog: Option<LogPlace>,
+    /// The form of that line, and what is left out.
+    pub access: AccessRules,
     /// How much is told in the error log.
     pub loglevel: LogLevel,
     /// Permission bits that new files do not get, up to 0777.
@@ -148,15 +154,6 @@ pub enum OnAbort {
     Ignore,
     /// Raise an exception in the thread that serves it.
     Interrupt,
-}
-
-/// The form of the access log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AccessFormat {
-    /// Apache's combined format, with the duration added.
-    Combined,
-    /// One JSON object per line.
-    Json,
 }
 
 /// How much is told in the error log.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{AccessFormat, Config, HttpAddress, Limits, Listen, LogLevel, Method, OnAbort};
+use super::{Config, HttpAddress, Limits, Listen, LogLevel, LogPlace, Method, OnAbort, log_format};
 use crate::cli::{Command, parse};
 
 fn try_config(line: &str, variables: &[(&str, &str)], start_dir: &Path) -> Result<Config, String> {
@@ -74,7 +74,10 @@ fn nothing_typed_gives_the_presets() {
         queue_timeout: None,
     };
     assert_eq!(config.limits, limits);
-    assert_eq!((config.loglevel, config.access_format), (LogLevel::Info, AccessFormat::Combined));
+    assert_eq!(
+        (config.loglevel, config.access.format),
+        (LogLevel::Info, log_format::parse("combined").unwrap())
+    );
     assert!(!config.debug && !config.preload);
     assert_eq!((config.script_name, config.app, config.settings), (None, None, None));
     assert_eq!((config.pidfile, config.outlog, config.errlog, config.accesslog), (None, None, None, None));
@@ -171,11 +174,12 @@ fn paths_are_taken_from_the_start_directory() {
         "pidfile=run/x.pid workdir=. outlog=o errlog=/e accesslog=a virtualenv=.venv pythonpath=lib:/abs static=/s/=pub http=:1",
     );
     let path = |path: &str| Some(PathBuf::from(path));
+    let file = |path: &str| Some(LogPlace::File(path.into()));
     assert_eq!(config.pidfile, path("/start/run/x.pid"));
     assert_eq!(config.workdir, path("/start"));
     assert_eq!(
         (config.outlog, config.errlog, config.accesslog),
-        (path("/start/o"), path("/e"), path("/start/a"))
+        (file("/start/o"), file("/e"), file("/start/a"))
     );
     assert_eq!(config.virtualenv, path("/start/.venv"));
     assert_eq!(config.pythonpath, [Path::new("/start/lib"), Path::new("/abs")]);
@@ -357,4 +361,18 @@ fn a_host_has_a_name() {
 fn a_file_that_is_not_there_is_named() {
     let cause = cause("config=missing.toml");
     assert!(cause.starts_with("cannot read the configuration file `/start/missing.toml`: "), "{cause}");
+}
+
+#[test]
+fn logs_go_to_files_and_services() {
+    let config = config(
+        "outlog=syslog errlog=journald:run/j accesslog=./syslog accessformat=%h%s accessskip=/a,/b/* accessskip=/c",
+    );
+    assert_eq!(config.outlog, Some(LogPlace::Syslog(None)));
+    assert_eq!(config.errlog, Some(LogPlace::Journal(Some("/start/run/j".into()))));
+    assert_eq!(config.accesslog, Some(LogPlace::File("/start/syslog".into())));
+    assert_eq!(config.access.skip.len(), 3);
+    assert!(config.access.redact.is_empty());
+    let error = try_config("accessformat=%Z", &[], Path::new("/")).unwrap_err();
+    assert_eq!(error, "`%Z` is no directive of an access log");
 }

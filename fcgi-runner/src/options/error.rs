@@ -81,6 +81,14 @@ pub enum UsageError {
         /// Where.
         origin: Origin,
     },
+    /// A directive that the access log does not know.
+    #[error("`{}` is no directive of an access log{origin}", shown(directive))]
+    LogFormat {
+        /// As typed, from the percent sign on.
+        directive: String,
+        /// Where.
+        origin: Origin,
+    },
     /// A protocol of the old `runfcgi` that is not spoken here.
     #[error("protocol `{0}` is not supported")]
     Protocol(String),
@@ -164,6 +172,11 @@ impl UsageError {
             Self::UnknownWord(word) => word_hint(word),
             Self::MissingValue { option, .. } => format!("write `{}`", option.written()),
             Self::BadValue { option, .. } => option.value.hint(option.name),
+            Self::LogFormat { .. } => {
+                "write `common`, `combined`, `json`, or text with `%h %l %u %t %r %m %U %q %H %s %b %B %D %T %P %v %p \
+                 %{Header-Name}i %{VARIABLE}e %%`"
+                    .to_owned()
+            }
             Self::Protocol(_) => "leave it out, and let the web server speak FastCGI".to_owned(),
             Self::TwoAddresses(..) => {
                 "say where to listen in one way: `socket=PATH`, `host=NAME port=N` or `fd=N`".to_owned()
@@ -198,6 +211,7 @@ impl UsageError {
             Self::UnknownWord(_) => Code::UNKNOWN_WORD,
             Self::MissingValue { .. } => Code::MISSING_VALUE,
             Self::BadValue { .. } => Code::BAD_VALUE,
+            Self::LogFormat { .. } => Code::LOG_FORMAT,
             Self::Protocol(_) => Code::PROTOCOL,
             Self::TwoAddresses(..) => Code::TWO_ADDRESSES,
             Self::HalfAddress { .. } => Code::HALF_ADDRESS,

@@ -10,7 +10,7 @@ pub mod value;
 
 pub use error::{Origin, UsageError};
 pub use table::all;
-pub use value::{Value, ValueKind};
+pub use value::{LogPlace, Value, ValueKind};
 
 /// The declaration of one option.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Section {
 impl OptionSpec {
     /// Whether it may be given several times, and as an array in the configuration file.
     pub const fn repeatable(&self) -> bool {
-        matches!(self.value, ValueKind::PathList | ValueKind::Mount)
+        matches!(self.value, ValueKind::PathList | ValueKind::Words | ValueKind::Mount)
     }
 
     /// The environment variable: `FCGI_RUN_MAXSPARE`.
@@ -227,7 +227,7 @@ mod tests {
     fn lists_are_what_can_be_repeated() {
         let repeatable: Vec<_> =
             all().filter(|option| option.repeatable()).map(|option| option.name).collect();
-        assert_eq!(repeatable, ["pythonpath", "static"]);
+        assert_eq!(repeatable, ["pythonpath", "accessskip", "redact", "static"]);
         assert_eq!(find("socket").unwrap().value, ValueKind::Path);
     }
 }

@@ -42,8 +42,12 @@ pub enum ValueKind {
     Host,
     /// A path; an empty one is none.
     Path,
+    /// Where a log goes: a path, `syslog` or `journald`, either with a socket behind a colon; an empty one is none.
+    Log,
     /// Paths with colons between them.
     PathList,
+    /// Words with commas between them.
+    Words,
     /// A mount prefix: empty, or beginning with a slash.
     Prefix,
     /// `HOST:PORT`, `[HOST]:PORT` or `PORT`.
@@ -65,8 +69,12 @@ pub enum Value {
     Text(String),
     /// Of a path.
     Path(PathBuf),
+    /// Of a log.
+    Log(LogPlace),
     /// Of a list of paths.
     Paths(Vec<PathBuf>),
+    /// Of a list of words.
+    Words(Vec<String>),
     /// Of an address.
     Address {
         /// Without brackets.
@@ -85,6 +93,17 @@ pub enum Value {
     Nothing,
 }
 
+/// Where a log goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LogPlace {
+    /// A file, by its absolute path.
+    File(PathBuf),
+    /// The syslog service, at this socket if it is not the usual one.
+    Syslog(Option<PathBuf>),
+    /// The journal of systemd, likewise.
+    Journal(Option<PathBuf>),
+}
+
 /// The text is no value of this kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NotAValue;
@@ -99,9 +118,19 @@ impl ValueKind {
         let blank = typed.as_bytes().trim_ascii().is_empty();
         match self {
             _ if typed.as_bytes().contains(&0) => Err(NotAValue),
-            Self::Path | Self::PathList | Self::Text | Self::Host | Self::Address | Self::Mount if blank => {
+            Self::Path
+            | Self::Log
+            | Self::PathList
+            | Self::Words
+            | Self::Text
+            | Self::Host
+            | Self::Address
+            | Self::Mount
+                if blank =>
+            {
                 Ok(Value::Nothing)
             }
+            Self::Log => Ok(Value::Log(read_log(typed, start_dir))),
             Self::Path => Ok(Value::Path(absolute(typed, start_dir))),
             Self::PathList => Ok(Value::Paths(path_list(typed, start_dir))),
             Self::Mount => read_mount(typed, start_dir).ok_or(NotAValue),
@@ -120,10 +149,11 @@ impl ValueKind {
             Self::Mode => read_mode(text).map(Value::Number),
             Self::Seconds => read_seconds(text).map(Value::Time),
             Self::Choice(choices) => read_choice(text, choices),
+            Self::Words => Some(Value::Words(read_words(text))),
             Self::Prefix => read_prefix(text).map(Value::Text),
             Self::Host => read_host(text).map(Value::Text),
             Self::Address => read_address(text),
-            Self::Text | Self::Path | Self::PathList | Self::Mount => None,
+            Self::Text | Self::Path | Self::Log | Self::PathList | Self::Mount => None,
         }
     }
 
@@ -140,8 +170,8 @@ impl ValueKind {
             Self::Choice(choices) => {
                 choices.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             }
-            Self::Text => "UTF-8 text without NUL".to_owned(),
-            Self::Path | Self::PathList => "text without NUL".to_owned(),
+            Self::Text | Self::Words => "UTF-8 text without NUL".to_owned(),
+            Self::Path | Self::Log | Self::PathList => "text without NUL".to_owned(),
             Self::Host => "a host name or an address".to_owned(),
             Self::Prefix => "a path that begins with a slash".to_owned(),
             Self::Address => "an address".to_owned(),
@@ -158,7 +188,7 @@ impl ValueKind {
             Self::Mode => "write octal digits, as in `umask=027` and `socketmode=0660`".to_owned(),
             Self::Seconds => format!("write digits alone, as in `{name}=10`"),
             Self::Choice(choices) => format!("write `{name}={}`", choices[0].0),
-            Self::Text | Self::Path | Self::PathList => {
+            Self::Text | Self::Words | Self::Path | Self::Log | Self::PathList => {
                 "check the encoding of the terminal or the file".to_owned()
             }
             Self::Host => {
@@ -195,6 +225,22 @@ fn absolute(typed: &OsStr, start_dir: &Path) -> PathBuf {
 fn path_list(typed: &OsStr, start_dir: &Path) -> Vec<PathBuf> {
     let parts = typed.as_bytes().split(|byte| *byte == b':').filter(|part| !part.is_empty());
     parts.map(|part| absolute(OsStr::from_bytes(part), start_dir)).collect()
+}
+
+fn read_log(typed: &OsStr, start_dir: &Path) -> LogPlace {
+    let bytes = typed.as_bytes();
+    let split = bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len());
+    let socket = bytes.get(split + 1..).filter(|path| !path.is_empty());
+    let socket = socket.map(|path| absolute(OsStr::from_bytes(path), start_dir));
+    match bytes.get(..split) {
+        Some(b"syslog") => LogPlace::Syslog(socket),
+        Some(b"journald") => LogPlace::Journal(socket),
+        _ => LogPlace::File(absolute(typed, start_dir)),
+    }
+}
+
+fn read_words(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// A number of plain digits: no sign, no blanks.

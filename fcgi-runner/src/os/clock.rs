@@ -21,3 +21,7 @@ pub fn local(seconds: i64) -> BrokenDown {
     unsafe { libc::localtime_r(&raw const seconds, &raw mut tm) };
     tm
 }
+
+/// The months as logs write them.
+pub const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -55,14 +55,12 @@ impl Verdict {
 /// When the process cannot fork, the folder cannot be entered or a log file cannot be opened.
 pub fn start(workdir: &Path, umask: u32, logs: &LogFiles, hooks: &dyn ForkHooks) -> io::Result<Role> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    let [out, err] = logs.paths();
     let stream = |path: Option<&Path>| -> io::Result<Stdio> {
         path.map_or_else(|| Ok(Stdio::devnull()), |path| Ok(append(path)?.into()))
     };
-    let daemon = Daemonize::new()
-        .working_directory(workdir)
-        .umask(umask)
-        .stdout(stream(logs.out.as_deref())?)
-        .stderr(stream(logs.err.as_deref())?);
+    let daemon =
+        Daemonize::new().working_directory(workdir).umask(umask).stdout(stream(out)?).stderr(stream(err)?);
     hooks.before_fork();
     match daemon.execute() {
         Outcome::Parent(forked) => {

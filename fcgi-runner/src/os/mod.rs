@@ -14,6 +14,7 @@ pub mod fork;
 pub mod handoff;
 pub mod limits;
 pub mod listener;
+pub mod log_socket;
 pub mod nursery;
 pub mod pidfile;
 pub mod poller;

@@ -12,12 +12,13 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn
 
 use super::channel::{Heard, Line, seqpacket_pair};
 use super::fork::ProcessId;
+use super::stdio::Streams;
 
 /// What the master tells a nursery.
 #[derive(Debug)]
 pub enum NurseryOrder {
-    /// Fork a worker, which is to have the slot and the line.
-    Bear { worker: u32, slot: u32, line: Line },
+    /// Fork a worker, which is to have the slot and the line, and to print into the streams.
+    Bear { worker: u32, slot: u32, line: Line, streams: Option<Streams> },
     /// Open the log files anew.
     ReopenLogs,
     /// Do what was ordered before, then end.
@@ -54,31 +55,36 @@ pub fn nursery_line() -> io::Result<(NurseryLine, NurseryLine)> {
 
 impl NurseryLine {
     /// Orders a worker; `false` when the nursery is gone or far behind.
-    pub fn order_worker(&self, worker: u32, slot: u32, line: &Line) -> bool {
-        self.send(b'w', worker, slot, Some(line.as_fd()))
+    pub fn order_worker(&self, worker: u32, slot: u32, line: &Line, streams: Option<&Streams>) -> bool {
+        let streams = streams.into_iter().flat_map(|streams| [streams.out.as_fd(), streams.err.as_fd()]);
+        let fds: Vec<_> = std::iter::once(line.as_fd()).chain(streams).collect();
+        self.send(b'w', worker, slot, &fds)
     }
 
     /// Has the nursery open its log files anew.
     pub fn order_logs(&self) {
-        self.send(b'l', 0, 0, None);
+        self.send(b'l', 0, 0, &[]);
     }
 
     /// Lets the nursery end when it has done what was ordered; `false` as for [`NurseryLine::order_worker`].
     pub fn order_end(&self) -> bool {
-        self.send(b'e', 0, 0, None)
+        self.send(b'e', 0, 0, &[])
     }
 
     /// Waits for the next order, on the nursery's end; never gives silence.
     pub fn wait_for_order(&self) -> Heard<NurseryOrder> {
         loop {
             match self.receive(MsgFlags::empty()) {
-                Ok((b'w', worker, slot, Some(fd))) => {
-                    return Heard::Message(NurseryOrder::Bear { worker, slot, line: Line::from(fd) });
+                Ok((b'w', worker, slot, fds)) => {
+                    let mut fds = fds.into_iter();
+                    // Without its line a worker would be seen to be gone: so it is, where there is no number for one.
+                    let Some(line) = fds.next().map(Line::from) else { continue };
+                    let streams = fds.next().zip(fds.next()).map(|(out, err)| Streams { out, err });
+                    return Heard::Message(NurseryOrder::Bear { worker, slot, line, streams });
                 }
                 Ok((b'l', ..)) => return Heard::Message(NurseryOrder::ReopenLogs),
                 Ok((b'e', ..)) => return Heard::Message(NurseryOrder::Leave),
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Heard::Gone,
-                // A line that was thrown away because there is no number for it: its worker is seen to be gone.
                 _ => {}
             }
         }
@@ -87,10 +93,10 @@ impl NurseryLine {
     /// Sends news to the master; a master that is gone hears nothing.
     pub fn tell(&self, news: News) {
         match news {
-            News::Ready => self.send(b'R', 0, 0, None),
-            News::Unfit => self.send(b'U', 0, 0, None),
-            News::Born { worker, process } => self.send(b'B', worker, process.0.cast_unsigned(), None),
-            News::Failed { worker } => self.send(b'F', worker, 0, None),
+            News::Ready => self.send(b'R', 0, 0, &[]),
+            News::Unfit => self.send(b'U', 0, 0, &[]),
+            News::Born { worker, process } => self.send(b'B', worker, process.0.cast_unsigned(), &[]),
+            News::Failed { worker } => self.send(b'F', worker, 0, &[]),
         };
     }
 
@@ -111,33 +117,34 @@ impl NurseryLine {
         }
     }
 
-    fn send(&self, kind: u8, first: u32, second: u32, fd: Option<BorrowedFd<'_>>) -> bool {
+    fn send(&self, kind: u8, first: u32, second: u32, fds: &[BorrowedFd<'_>]) -> bool {
         let (first, second) = (first.to_ne_bytes(), second.to_ne_bytes());
         let parts = [IoSlice::new(std::slice::from_ref(&kind)), IoSlice::new(&first), IoSlice::new(&second)];
-        let fds: Vec<RawFd> = fd.iter().map(AsRawFd::as_raw_fd).collect();
+        let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
         let control = [ControlMessage::ScmRights(&fds)];
         let control = if fds.is_empty() { &control[..0] } else { &control[..] };
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         sendmsg::<SockaddrIn>(self.fd.as_raw_fd(), &parts, control, flags, None).is_ok()
     }
 
-    fn receive(&self, flags: MsgFlags) -> io::Result<(u8, u32, u32, Option<OwnedFd>)> {
+    fn receive(&self, flags: MsgFlags) -> io::Result<(u8, u32, u32, Vec<OwnedFd>)> {
         let (mut kind, mut first, mut second) = ([0; 1], [0; 4], [0; 4]);
         let mut parts =
             [IoSliceMut::new(&mut kind), IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
-        let mut space = nix::cmsg_space!([RawFd; 1]);
+        let mut space = nix::cmsg_space!([RawFd; 3]);
         let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
         let message = recvmsg::<SockaddrIn>(self.fd.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
         if message.bytes == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let raw = message.cmsgs()?.find_map(|control| match control {
-            ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+            ControlMessageOwned::ScmRights(fds) => Some(fds),
             _ => None,
         });
-        // SAFETY: the kernel has just made this descriptor for us.
-        let fd = raw.map(|raw| unsafe { OwnedFd::from_raw_fd(raw) });
-        Ok((kind[0], u32::from_ne_bytes(first), u32::from_ne_bytes(second), fd))
+        // SAFETY: the kernel has just made these descriptors for us.
+        let own = |raw| unsafe { OwnedFd::from_raw_fd(raw) };
+        let fds = raw.into_iter().flatten().map(own).collect();
+        Ok((kind[0], u32::from_ne_bytes(first), u32::from_ne_bytes(second), fds))
     }
 }
 
@@ -149,6 +156,8 @@ impl AsFd for NurseryLine {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
     use crate::os::channel::{Report, line};
 
@@ -156,11 +165,13 @@ mod tests {
     fn an_order_brings_the_line_of_its_worker() {
         let (master, nursery) = nursery_line().unwrap();
         let (ours, theirs) = line().unwrap();
-        assert!(master.order_worker(7, 3, &theirs));
+        assert!(master.order_worker(7, 3, &theirs, None));
         master.order_logs();
         assert!(master.order_end());
         drop((theirs, master));
-        let Heard::Message(NurseryOrder::Bear { worker: 7, slot: 3, line }) = nursery.wait_for_order() else {
+        let Heard::Message(NurseryOrder::Bear { worker: 7, slot: 3, line, streams: None }) =
+            nursery.wait_for_order()
+        else {
             panic!("no order")
         };
         line.report(&Report::Ready);
@@ -168,6 +179,26 @@ mod tests {
         assert!(matches!(nursery.wait_for_order(), Heard::Message(NurseryOrder::ReopenLogs)));
         assert!(matches!(nursery.wait_for_order(), Heard::Message(NurseryOrder::Leave)));
         assert!(matches!(nursery.wait_for_order(), Heard::Gone));
+    }
+
+    #[test]
+    fn an_order_brings_the_streams_of_its_worker() {
+        let (master, nursery) = nursery_line().unwrap();
+        let (_ours, theirs) = line().unwrap();
+        let (readers, streams) = Streams::open().unwrap();
+        let [mut out, mut err] = readers.map(std::fs::File::from);
+        assert!(master.order_worker(7, 3, &theirs, Some(&streams)));
+        drop(streams);
+        let Heard::Message(NurseryOrder::Bear { streams: Some(theirs), .. }) = nursery.wait_for_order()
+        else {
+            panic!("no streams")
+        };
+        for (end, reader) in [(theirs.out, &mut out), (theirs.err, &mut err)] {
+            std::fs::File::from(end).write_all(b"x").unwrap();
+            let mut text = String::new();
+            reader.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "x", "and nobody else holds it open");
+        }
     }
 
     #[test]

@@ -9,8 +9,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+
+use super::log_socket::{LogSocket, Service};
 
 /// Standard input.
 pub const INPUT: RawFd = libc::STDIN_FILENO;
@@ -18,11 +21,19 @@ pub const INPUT: RawFd = libc::STDIN_FILENO;
 /// Standard output.
 pub const OUTPUT: RawFd = libc::STDOUT_FILENO;
 
+/// Where a log goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Destination {
+    File(PathBuf),
+    /// A log service, at this socket.
+    Service(Service, PathBuf),
+}
+
 /// Where standard output and standard error of the server go.
 #[derive(Clone, Debug, Default)]
 pub struct LogFiles {
-    pub out: Option<PathBuf>,
-    pub err: Option<PathBuf>,
+    pub out: Option<Destination>,
+    pub err: Option<Destination>,
 }
 
 impl LogFiles {
@@ -31,32 +42,129 @@ impl LogFiles {
     /// # Errors
     /// Names the file that cannot be opened; the descriptor then stays as it was.
     pub fn open(&self) -> Result<(), LogFileError> {
-        for (path, fd) in [(&self.out, libc::STDOUT_FILENO), (&self.err, libc::STDERR_FILENO)] {
-            if let Some(path) = path {
-                let failed = |source| LogFileError { path: path.clone(), source };
-                replace(&append(path).map_err(failed)?, fd).map_err(failed)?;
+        let is_captured = CAPTURED.load(Ordering::Relaxed);
+        for (place, fd) in [(&self.out, libc::STDOUT_FILENO), (&self.err, log_descriptor())] {
+            let Some(Destination::File(path)) = place else { continue };
+            let failed = |source| LogFileError { path: path.clone(), is_service: false, source };
+            if fd == libc::STDOUT_FILENO && is_captured {
+                continue;
             }
+            replace(&append(path).map_err(failed)?, fd).map_err(failed)?;
         }
         Ok(())
     }
 
-    /// Tries whether the files can be opened, without using them.
+    /// Tries whether the files can be opened and the services are there, without using them.
     ///
     /// # Errors
-    /// Names the file that cannot be opened.
+    /// Names the file or the socket that cannot be opened.
     pub fn check(&self) -> Result<(), LogFileError> {
-        for path in [&self.out, &self.err].into_iter().flatten() {
-            append(path).map_err(|source| LogFileError { path: path.clone(), source })?;
-        }
-        Ok(())
+        [&self.out, &self.err].into_iter().flatten().try_for_each(Destination::check)
+    }
+
+    /// The files, where they are files.
+    pub fn paths(&self) -> [Option<&Path>; 2] {
+        [&self.out, &self.err].map(|place| place.as_ref().and_then(Destination::path))
     }
 }
 
-/// A log file that cannot be opened.
+impl Destination {
+    /// The file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Service(..) => None,
+        }
+    }
+
+    /// Tries whether it can be opened.
+    ///
+    /// # Errors
+    /// Names what cannot.
+    pub fn check(&self) -> Result<(), LogFileError> {
+        let (path, tried) = match self {
+            Self::File(path) => (path, append(path).map(drop)),
+            Self::Service(service, path) => (path, LogSocket::open(*service, path).map(drop)),
+        };
+        let is_service = self.path().is_none();
+        tried.map_err(|source| LogFileError { path: path.clone(), is_service, source })
+    }
+}
+
+/// The descriptor to which the server writes its own messages: standard error, or where that was before it was captured.
+pub fn log_descriptor() -> RawFd {
+    LOG.load(Ordering::Relaxed)
+}
+
+/// Writes a message of the server's own.
+///
+/// # Errors
+/// As the system says; part of it may have been written.
+pub fn write_log(mut bytes: &[u8]) -> io::Result<()> {
+    let Some(log) = borrow(log_descriptor()) else { return Err(io::ErrorKind::NotConnected.into()) };
+    while !bytes.is_empty() {
+        match nix::unistd::write(log, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The writing ends of two pipes that take what a process prints.
+#[derive(Debug)]
+pub struct Streams {
+    pub out: OwnedFd,
+    pub err: OwnedFd,
+}
+
+impl Streams {
+    /// Opens the pipes: first the ends to read from, which do not wait.
+    ///
+    /// # Errors
+    /// When the process is out of descriptors.
+    pub fn open() -> io::Result<([OwnedFd; 2], Self)> {
+        let pipe = || -> io::Result<_> {
+            let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+            fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            Ok((reader, writer))
+        };
+        let ((out_reader, out), (err_reader, err)) = (pipe()?, pipe()?);
+        Ok(([out_reader, err_reader], Self { out, err }))
+    }
+
+    /// Has everything that this process and its children print from now on go into the pipes. The server's own messages go where
+    /// standard error went.
+    ///
+    /// # Errors
+    /// When the process is out of descriptors.
+    pub fn capture(self) -> io::Result<()> {
+        let raw = fcntl(standard_error(), FcntlArg::F_DUPFD_CLOEXEC(10))?;
+        LOG.store(raw, Ordering::Relaxed);
+        CAPTURED.store(true, Ordering::Relaxed);
+        replace(&File::from(self.out), libc::STDOUT_FILENO)?;
+        replace(&File::from(self.err), libc::STDERR_FILENO)
+    }
+}
+
+fn standard_error() -> BorrowedFd<'static> {
+    // SAFETY: descriptor 2 is open from the start on: `fill_closed` sees to that.
+    unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
+}
+
+static LOG: AtomicI32 = AtomicI32::new(libc::STDERR_FILENO);
+
+/// Standard output and error of this process are pipes to the master.
+static CAPTURED: AtomicBool = AtomicBool::new(false);
+
+/// A log file that cannot be opened, or a log service that is not there.
 #[derive(Debug, thiserror::Error)]
-#[error("the log file `{}` cannot be opened: {source}", path.display())]
+#[error("the log {} `{}` cannot be opened: {source}", if *is_service { "service" } else { "file" }, path.display())]
 pub struct LogFileError {
     pub path: PathBuf,
+    pub is_service: bool,
     pub source: io::Error,
 }
 
@@ -145,9 +253,13 @@ pub fn borrow(fd: RawFd) -> Option<BorrowedFd<'static>> {
 }
 
 fn replace(file: &File, fd: RawFd) -> io::Result<()> {
-    // SAFETY: dup2 onto a standard descriptor; nothing in Rust owns those.
+    // SAFETY: dup2 onto a descriptor that nothing in Rust owns: a standard one, or that of the log.
     let mut target = unsafe { OwnedFd::from_raw_fd(fd) };
-    let result = nix::unistd::dup2(file, &mut target);
+    let result = if fd <= libc::STDERR_FILENO {
+        nix::unistd::dup2(file, &mut target)
+    } else {
+        nix::unistd::dup3(file, &mut target, OFlag::O_CLOEXEC)
+    };
     std::mem::forget(target);
     Ok(result?)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fcgi_proto::server::{self, Roles};
 use fcgi_proto::{Limits, ServerValues};
 
-use super::problem;
+use super::{logs, problem};
 use crate::app::{Application, Host};
 use crate::config::{Config, Method};
 use crate::messages::Code;
@@ -16,7 +16,6 @@ use crate::os::listener::Listener;
 use crate::os::scoreboard::{Phase, Scoreboard};
 use crate::os::stdio::LogFiles;
 use crate::status::About;
-use crate::telemetry::access::AccessLog;
 use crate::worker::Worker;
 use crate::worker::pool::ThreadRules;
 use crate::worker::settings::{Feeding, Settings};
@@ -107,12 +106,7 @@ impl Plan<'_> {
     }
 
     fn worker(&self, app: Arc<dyn Application>, slot: usize) -> std::io::Result<Worker> {
-        let access_log = self
-            .config
-            .accesslog
-            .as_deref()
-            .map(|path| AccessLog::open(path, self.config.access_format))
-            .transpose()?;
+        let access_log = logs::access_log(self.config)?;
         Ok(Worker {
             host: self.host.clone(),
             app,

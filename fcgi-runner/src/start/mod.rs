@@ -6,6 +6,7 @@
 mod address;
 mod cgi_fallback;
 mod life;
+mod logs;
 mod preview;
 mod problem;
 mod serve;
@@ -92,11 +93,11 @@ fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
     // Before the first file is made.
     process::set_umask(config.umask);
     signals::survive_file_size_limit();
-    let logs = LogFiles { out: config.outlog.clone(), err: config.errlog.clone() };
+    let logs = logs::files(config);
     logs.check()?;
-    serve::check_access_log(config)?;
+    logs::check_access_log(config)?;
     let daemonize = config.daemonize.unwrap_or_else(|| address.daemonizes(config));
-    telemetry::log::start(level(config.loglevel));
+    telemetry::log::start(level(config.loglevel), logs::service_of_messages(&logs)?);
     for warning in &config.warnings {
         tell(&format!("warning: {warning}\n"));
     }

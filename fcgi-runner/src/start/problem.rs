@@ -62,8 +62,8 @@ impl From<PidfileError> for Problem {
 
 impl From<LogFileError> for Problem {
     fn from(error: LogFileError) -> Self {
-        let hint = "choose a file in a folder that exists and that this user may write to";
-        Self::new(ExitStatus::AddressInUse, Code::LOG_FILE, error.to_string(), hint)
+        let code = if error.is_service { Code::LOG_SERVICE } else { Code::LOG_FILE };
+        Self::new(ExitStatus::AddressInUse, code, error.to_string(), code.cure())
     }
 }
 

@@ -11,6 +11,7 @@ use fcgi_proto::server::Roles;
 use super::address::{Address, Own, PATIENCE};
 use super::cgi_fallback::Bridge;
 use super::life::{Plan, thread_rules};
+use super::logs::Capture;
 use super::preview::Preview;
 use super::{Ended, Problem, tell};
 use crate::app::{Application, Host, ProcessModel};
@@ -23,11 +24,10 @@ use crate::os::listener::Listener;
 use crate::os::pidfile::Pidfile;
 use crate::os::scoreboard::Scoreboard;
 use crate::os::signals::{self, Blocked};
-use crate::os::stdio::{self, LogFiles};
+use crate::os::stdio::LogFiles;
 use crate::status::About;
 use crate::supervisor::policy::Rules;
-use crate::supervisor::{self, Failure, Job, Nursing, Outcome};
-use crate::telemetry::access::AccessLog;
+use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Record};
 
 /// A server with its listeners.
 pub(super) struct Server<'s> {
@@ -165,6 +165,10 @@ impl<'s> Server<'s> {
     }
 
     fn run_alone(&self, plan: &Plan<'_>, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
+        if Capture::is_wanted(self.config, &self.logs) {
+            let code = Code::NOBODY_CAPTURES;
+            tracing::warn!(%code, "what the application prints goes to standard error, and not to the log");
+        }
         let bridge = match self.address {
             Address::Cgi => Some(Bridge::open().map_err(|error| system(&error))?),
             _ => None,
@@ -229,6 +233,9 @@ impl<'s> Server<'s> {
                 prepares()
             }
         });
+        let capture = Capture::decide(self.config, &self.logs)?;
+        let record =
+            capture.as_ref().map(|capture| |stream, pid, line: &[u8]| capture.record(stream, pid, line));
         supervisor::run(Job {
             signals: blocked,
             rules: self.rules(),
@@ -253,6 +260,7 @@ impl<'s> Server<'s> {
                     tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
                 }
             },
+            record: record.as_ref().map(|record| record as Record<'_>),
             usr1_finishes: self.address == Address::WebServer,
         })
     }
@@ -302,14 +310,6 @@ impl<'s> Server<'s> {
             preview.announce();
         }
     }
-}
-
-/// Tries whether the access log can be opened.
-pub(super) fn check_access_log(config: &Config) -> Result<(), Problem> {
-    let Some(path) = &config.accesslog else { return Ok(()) };
-    AccessLog::open(path, config.access_format)
-        .map(drop)
-        .map_err(|source| stdio::LogFileError { path: path.clone(), source }.into())
 }
 
 /// Lets the launcher end well.

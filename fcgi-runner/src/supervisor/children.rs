@@ -3,12 +3,14 @@
 use std::io;
 use std::time::Instant;
 
+use super::output::Outlets;
 use super::policy::{Event, WorkerId};
 use super::{Child, Failure, Master, Outcome};
 use crate::messages::Code;
 use crate::os::channel::{self, Line};
 use crate::os::fork::{self, End, ProcessId, Side};
 use crate::os::poller::{Poller, Token};
+use crate::os::stdio::Streams;
 
 impl Master<'_> {
     pub(super) fn spawn(&mut self, id: WorkerId) {
@@ -16,16 +18,7 @@ impl Master<'_> {
         let slot = (0..self.job.board.slots()).find(|slot| !used.contains(slot)).unwrap_or(0);
         self.job.board.open_slot(slot, self.job.threads);
         self.show_started(slot);
-        let started = match self.order_worker(id, slot) {
-            Ok(Some(line)) => Ok((None, line)),
-            Ok(None) => {
-                let work = self.job.work;
-                self.fork_child_with_line(|line| work(line, slot))
-                    .map(|(process, line)| (Some(process), line))
-            }
-            Err(error) => Err(error),
-        };
-        match started {
+        match self.start_worker(id, slot) {
             Ok((process, line)) => {
                 if let Some(process) = process {
                     tracing::debug!(pid = process.0, "worker started");
@@ -42,6 +35,20 @@ impl Master<'_> {
                 self.policy.handle(Event::Ended(id), Instant::now());
             }
         }
+    }
+
+    fn start_worker(&mut self, id: WorkerId, slot: usize) -> io::Result<(Option<ProcessId>, Line)> {
+        if let Some(line) = self.order_worker(id, slot)? {
+            return Ok((None, line));
+        }
+        let streams = self.open_outlets(id)?;
+        let work = self.job.work;
+        let start = |line| match streams.map(Streams::capture) {
+            Some(Err(_)) => 1,
+            _ => work(line, slot),
+        };
+        let (process, line) = self.fork_child_with_line(start)?;
+        Ok((Some(process), line))
     }
 
     /// Forks, and runs `life` in the new process, which never returns from here.
@@ -113,6 +120,7 @@ impl Master<'_> {
         self.job.board.close_slot(child.slot);
         let _ = self.poller.forget(&child.line);
         let pid = child.process.map(|process| process.0);
+        self.name_outlets(id, pid);
         if is_wanted {
             tracing::debug!(pid, served, "worker has left");
         } else if self.policy.is_announced() {
@@ -130,6 +138,7 @@ impl Master<'_> {
         self.workers.clear();
         self.nurseries.clear();
         self.front = None;
+        self.outlets = Outlets::default();
         if let Ok(poller) = Poller::new() {
             self.poller = poller;
         }

@@ -5,6 +5,7 @@
 
 mod children;
 mod nursery;
+mod output;
 pub mod policy;
 mod showing;
 
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 
 pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
+use self::output::{OUTLET, Outlets};
+pub use self::output::{Record, Stream};
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
 use crate::app::{Blocker, Host};
 use crate::messages::Code;
@@ -48,6 +51,8 @@ pub struct Job<'m> {
     pub release_address: &'m dyn Fn(),
     /// Opens the master's own log files anew.
     pub reopen_logs: &'m dyn Fn(),
+    /// Takes what workers print, line by line, where that does not go to its destination by itself.
+    pub record: Option<Record<'m>>,
     /// `SIGUSR1` means "finish": a web server has started us, and that is what it sends.
     pub usr1_finishes: bool,
 }
@@ -94,6 +99,7 @@ struct Master<'m> {
     /// Nothing can be prepared for workers of this generation.
     nursing_is_vain: bool,
     front: Option<(ProcessId, Line)>,
+    outlets: Outlets,
     failure: Option<Failure>,
     outcome: Option<Outcome>,
     next_look: Instant,
@@ -125,6 +131,7 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
         nurseries_opened: 0,
         nursing_is_vain: false,
         front: None,
+        outlets: Outlets::default(),
         failure: None,
         outcome: None,
         next_look: now,
@@ -158,12 +165,14 @@ impl Master<'_> {
                         self.rearm_at = Some(Instant::now() + REARM);
                         self.next_look = Instant::now();
                     }
+                    token if token >= OUTLET => self.read_outlet(token),
                     token if token >= NURSERY => self.hear_nurseries(),
                     token => self.hear_worker(WorkerId(u32::try_from(token).unwrap_or(u32::MAX))),
                 }
             }
             self.mind_the_time();
         }
+        self.drain_outlets();
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use crate::os::nursery::{News, NurseryLine, NurseryOrder, nursery_line};
 use crate::os::poller::Token;
 use crate::os::process;
 use crate::os::signals;
+use crate::os::stdio::Streams;
 
 /// What nurseries are for.
 pub struct Nursing<'m> {
@@ -49,10 +50,12 @@ impl Master<'_> {
         if self.nurseries.last().is_none_or(|nursery| nursery.is_leaving) {
             self.open_nursery()?;
         }
+        // Only now: a nursery that had the pipes of a worker would keep them open.
+        let streams = self.open_outlets(id)?;
         let Some(nursery) = self.nurseries.last_mut() else { return Ok(None) };
         let (ours, theirs) = channel::line()?;
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-        if !nursery.line.order_worker(id.0, slot, &theirs) {
+        if !nursery.line.order_worker(id.0, slot, &theirs, streams.as_ref()) {
             return Ok(None);
         }
         nursery.expected.push(id);
@@ -214,24 +217,28 @@ impl Master<'_> {
         // Forking needs the thread to be attached to the interpreter.
         self.job.host.run_thread(&mut |blocker| born = self.bear_workers(&line, blocker));
         drop(line);
-        let Some((line, slot)) = born else { return 0 };
+        let Some((line, slot, streams)) = born else { return 0 };
         process::rename(&name);
-        if passed.heed().is_err() {
+        if passed.heed().is_err() || streams.is_some_and(|streams| streams.capture().is_err()) {
             return 1;
         }
         (self.job.work)(line, slot)
     }
 
     /// Forks the workers that are ordered, until there is no more to do; in a worker, gives what it is to work with.
-    fn bear_workers(&self, line: &NurseryLine, blocker: &dyn Blocker) -> Option<(Line, usize)> {
+    fn bear_workers(
+        &self,
+        line: &NurseryLine,
+        blocker: &dyn Blocker,
+    ) -> Option<(Line, usize, Option<Streams>)> {
         loop {
             let mut heard = Heard::Gone;
             blocker.block(&mut || heard = line.wait_for_order());
             match heard {
-                Heard::Message(NurseryOrder::Bear { worker, slot, line: of_worker }) => {
+                Heard::Message(NurseryOrder::Bear { worker, slot, line: of_worker, streams }) => {
                     let born = |process| line.tell(News::Born { worker, process });
                     match fork::fork_away(&*self.job.host, born) {
-                        Ok(true) => return Some((of_worker, slot as usize)),
+                        Ok(true) => return Some((of_worker, slot as usize, streams)),
                         Ok(false) => {}
                         Err(error) => {
                             tracing::error!(code = %Code::WORKER_START, %error, "a worker cannot be forked");

@@ -1,31 +1,80 @@
-//! The log: `tracing` events as lines on standard error, which may be `errlog`.
+//! The log: `tracing` events as lines on standard error, which may be `errlog`, or as messages to a log service.
 //!
-//! A line holds local time, process id, level with the code of the message, message and fields. Nothing is buffered and no thread is started, so forking is
-//! safe. Control characters in fields are escaped: what a peer sent cannot forge a line.
+//! A line holds local time, process id, level with the code of the message, message and fields; a log service adds the first
+//! two itself. Nothing is buffered and no thread is started, so forking is safe. Control characters in fields are escaped: what a
+//! peer sent cannot forge a line.
 
 use std::fmt::{self, Write as _};
 use std::io;
+use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::os::clock;
+use crate::os::log_socket::{LogSocket, Severity};
+use crate::os::stdio;
 
 /// Starts the log; a second call changes nothing.
-pub fn start(level: Level) {
+pub fn start(level: Level, service: Option<Arc<LogSocket>>) {
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(io::stderr)
         // A line that cannot be written is lost; to complain about it, on a full disk, would be a panic.
         .log_internal_errors(false)
-        .event_format(LineFormat)
+        .event_format(LineFormat { bare: service.is_some() })
+        .with_writer(Sink(service))
         .try_init();
 }
 
-struct LineFormat;
+/// Where lines go: to a service, or to the server's own descriptor for them.
+struct Sink(Option<Arc<LogSocket>>);
+
+/// A line on its way.
+struct Line<'s> {
+    service: Option<&'s LogSocket>,
+    severity: Severity,
+}
+
+impl<'s> MakeWriter<'s> for Sink {
+    type Writer = Line<'s>;
+
+    fn make_writer(&'s self) -> Self::Writer {
+        Line { service: self.0.as_deref(), severity: Severity::Info }
+    }
+
+    fn make_writer_for(&'s self, event: &Metadata<'_>) -> Self::Writer {
+        let severity = match *event.level() {
+            Level::ERROR => Severity::Error,
+            Level::WARN => Severity::Warning,
+            Level::INFO => Severity::Info,
+            Level::DEBUG | Level::TRACE => Severity::Debug,
+        };
+        Line { severity, ..self.make_writer() }
+    }
+}
+
+impl io::Write for Line<'_> {
+    /// Takes a whole message.
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match self.service {
+            Some(service) => service.send(self.severity, std::process::id(), &String::from_utf8_lossy(text)),
+            None => stdio::write_log(text)?,
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct LineFormat {
+    /// Without time and process id.
+    bare: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for LineFormat
 where
@@ -48,7 +97,10 @@ where
             Level::TRACE => "trace",
         };
         let Fields { code, message, rest } = fields;
-        writeln!(writer, "{} [{}] {level}{code}: {message}{rest}", local_time().plain(), std::process::id())
+        if !self.bare {
+            write!(writer, "{} [{}] ", local_time().plain(), std::process::id())?;
+        }
+        writeln!(writer, "{level}{code}: {message}{rest}")
     }
 }
 
@@ -86,7 +138,8 @@ impl Fields {
     }
 }
 
-fn clean(text: &str) -> String {
+/// Text in which control characters are escaped.
+pub(super) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
@@ -126,8 +179,11 @@ impl LocalTime {
     /// `31/Jan/2026:23:59:59 +0100`, as web servers write it.
     pub fn combined(self) -> String {
         let tm = self.0;
-        let month =
-            usize::try_from(tm.tm_mon).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or("???");
+        let month = usize::try_from(tm.tm_mon)
+            .ok()
+            .and_then(|month| clock::MONTHS.get(month))
+            .copied()
+            .unwrap_or("???");
         let (sign, hours, minutes) = self.offset();
         format!(
             "{:02}/{month}/{:04}:{:02}:{:02}:{:02} {sign}{hours:02}{minutes:02}",
@@ -151,9 +207,6 @@ impl LocalTime {
         (sign, seconds.abs() / 3600, seconds.abs() % 3600 / 60)
     }
 }
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,5 @@
-//! What the server tells its operator: the log on standard error, the access log in a file.
+//! What the server tells its operator: the log on standard error, the access log, what workers print.
 
 pub mod access;
 pub mod log;
+pub mod printed;

@@ -10,8 +10,10 @@
 //! | `preview` | 300-319 | the preview front |
 //! | `check` | 320-349 | what `fcgi-run check` may find |
 //! | `develop` | 350-369 | reloading while one develops |
+//! | `logs` | 560-579 | logs and log services |
 
 mod application;
+mod logs;
 mod preview;
 mod requests;
 mod start;
@@ -29,6 +31,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         workers::MESSAGES,
         requests::MESSAGES,
         preview::MESSAGES,
+        logs::MESSAGES,
     ]
     .into_iter()
     .flatten()

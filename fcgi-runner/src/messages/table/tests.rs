@@ -95,6 +95,9 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR306", Code::FRONT_NOT_FASTCGI),
     ("FR307", Code::FRONT_CUT),
     ("FR308", Code::STATIC_UNREADABLE),
+    ("FR560", Code::LOG_FORMAT),
+    ("FR561", Code::LOG_SERVICE),
+    ("FR562", Code::NOBODY_CAPTURES),
 ];
 
 #[test]
