@@ -17,6 +17,9 @@ pub struct RequestKey {
 }
 
 impl RequestKey {
+    /// Names no request of any connection: commands with it are [`UsageError::NotActive`] everywhere.
+    pub const OF_NOBODY: Self = Self { id: RequestId::ONE, generation: 0 };
+
     /// The id that the request has in its records.
     pub const fn id(self) -> RequestId {
         self.id

@@ -8,8 +8,10 @@
 //! free-threaded interpreter stays one.
 
 mod caller;
+mod variables;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use fcgi_runner::app::ByRole;
 use fcgi_runner::cli::{self, Command};
@@ -21,6 +23,7 @@ use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 
 use self::caller::Caller;
+use self::variables::Variables;
 
 /// The door for programs that bring their own interpreter; see `fcgi_runner`.
 #[pymodule(gil_used = false)]
@@ -53,14 +56,23 @@ fn serve(
     let callables = ByRole { responder: application, authorizer, filter };
     let host =
         |options| PythonHost::with_callables(options, callables.map(|callable| callable.clone_ref(py)));
-    let ended = start::run(&words, &Door { host: &host, given: callables.map(|_| ()) });
-    drop(caller);
+    let variables = Variables::new(py);
+    let forget = |name: &str| variables.forget(name);
+    let door = Door { host: &host, given: callables.map(|_| ()), script: script(py), forget: &forget };
+    let ended = start::run(&words, &door);
+    drop((variables, caller));
     match ended {
         Ok(Ended::Stopped | Ended::Printed) => Ok(false),
         Ok(Ended::HungUp) => Ok(true),
         Ok(Ended::Launched(status)) => Err(PySystemExit::new_err(status)),
         Err(problem) => Err(start_error(py, &problem)),
     }
+}
+
+/// The file that the interpreter was started with; `None` where there is none.
+fn script(py: Python<'_>) -> Option<PathBuf> {
+    let file: PathBuf = py.import("__main__").ok()?.getattr("__file__").ok()?.extract().ok()?;
+    std::path::absolute(file).ok()
 }
 
 /// The version of the server.
@@ -74,7 +86,7 @@ fn check_virtualenv(py: Python<'_>, words: &[OsString]) -> PyResult<()> {
     // Whatever is wrong with the words is said when they are run.
     let Ok(Command::Run(config)) = cli::parse_here(words) else { return Ok(()) };
     let Some(wanted) = config.virtualenv else { return Ok(()) };
-    let ours: std::path::PathBuf = py.import("sys")?.getattr("prefix")?.extract()?;
+    let ours: PathBuf = py.import("sys")?.getattr("prefix")?.extract()?;
     if wanted.canonicalize().ok() == ours.canonicalize().ok() {
         return Ok(());
     }

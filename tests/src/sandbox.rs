@@ -175,6 +175,14 @@ impl Sandbox {
         server
     }
 
+    /// As [`Self::serve_at`], for a server that says nothing: gives it back when it answers.
+    pub fn serve_silently(&self, command: &mut Command, address: Address) -> Server<'_> {
+        let started = self.spawn(command);
+        let mut server = Server::new(self, started, address);
+        server.wait_until_it_answers();
+        server
+    }
+
     /// Starts a server in the background, which has to tell its pid in `x.pid`; gives the pid.
     pub fn daemon(&self, words: &[&str]) -> i32 {
         let all = [&["socket=s.sock", "pidfile=x.pid", "web:application"], words].concat();

@@ -77,6 +77,12 @@ pub struct Config {
     pub limits: Limits,
     /// How long running requests may take at a stop.
     pub stop_timeout: Duration,
+    /// How long a worker may take until it serves; `None` is for ever.
+    pub start_timeout: Option<Duration>,
+    /// What a new worker is asked before it serves: `/path` or `host/path`.
+    pub probe: Option<String>,
+    /// Files that are touched for a reload.
+    pub touch_reload: Vec<PathBuf>,
     /// What to do with a request that nobody waits for any more.
     pub on_abort: OnAbort,
     /// Whether the application is imported before the workers are forked.

@@ -57,6 +57,7 @@ fn nothing_typed_gives_the_presets() {
     assert_eq!((config.min_spare, config.max_spare, config.max_children, config.max_requests), (2, 5, 50, 0));
     assert_eq!((config.umask, config.socket_mode), (0o022, None));
     assert_eq!((config.stop_timeout, config.on_abort), (seconds(10), OnAbort::Ignore));
+    assert_eq!((config.start_timeout, config.probe, config.touch_reload), (Some(seconds(60)), None, vec![]));
     assert_eq!((config.authorizer, config.filter), (None, None));
     let limits = Limits {
         request_buffer: 65_536,

@@ -227,7 +227,7 @@ mod tests {
     fn lists_are_what_can_be_repeated() {
         let repeatable: Vec<_> =
             all().filter(|option| option.repeatable()).map(|option| option.name).collect();
-        assert_eq!(repeatable, ["pythonpath", "accessskip", "redact", "static"]);
+        assert_eq!(repeatable, ["pythonpath", "touchreload", "accessskip", "redact", "static"]);
         assert_eq!(find("socket").unwrap().value, ValueKind::Path);
     }
 }

@@ -50,6 +50,8 @@ pub enum ValueKind {
     Words,
     /// A mount prefix: empty, or beginning with a slash.
     Prefix,
+    /// `/path` or `HOST/path`, perhaps with a query; an empty one is none.
+    Page,
     /// `HOST:PORT`, `[HOST]:PORT` or `PORT`.
     Address,
     /// `/url/=directory`.
@@ -124,6 +126,7 @@ impl ValueKind {
             | Self::Words
             | Self::Text
             | Self::Host
+            | Self::Page
             | Self::Address
             | Self::Mount
                 if blank =>
@@ -152,6 +155,7 @@ impl ValueKind {
             Self::Words => Some(Value::Words(read_words(text))),
             Self::Prefix => read_prefix(text).map(Value::Text),
             Self::Host => read_host(text).map(Value::Text),
+            Self::Page => is_page(text).then(|| Value::Text(text.to_owned())),
             Self::Address => read_address(text),
             Self::Text | Self::Path | Self::Log | Self::PathList | Self::Mount => None,
         }
@@ -174,6 +178,7 @@ impl ValueKind {
             Self::Path | Self::Log | Self::PathList => "text without NUL".to_owned(),
             Self::Host => "a host name or an address".to_owned(),
             Self::Prefix => "a path that begins with a slash".to_owned(),
+            Self::Page => "a path that begins with a slash, or with a host".to_owned(),
             Self::Address => "an address".to_owned(),
             Self::Mount => "a URL and a directory".to_owned(),
         }
@@ -195,6 +200,7 @@ impl ValueKind {
                 format!("write a name or an address alone, as in `{name}=127.0.0.1` or `{name}=::1`")
             }
             Self::Prefix => format!("write `{name}=/app`, or `{name}=` for the root"),
+            Self::Page => format!("write `{name}=/path`, or `{name}=example.org/path`"),
             Self::Address => format!("write host and port, as in `{name}=127.0.0.1:8000`"),
             Self::Mount => format!("write both with an equals sign between, as in `{name}=/static/=public`"),
         }
@@ -289,6 +295,10 @@ fn read_host(text: &str) -> Option<String> {
     let host = text.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(text);
     let sound = !host.trim().is_empty() && !host.contains(['[', ']', '/']);
     sound.then(|| host.to_owned())
+}
+
+fn is_page(text: &str) -> bool {
+    text.contains('/') && !text.contains("//") && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn read_address(text: &str) -> Option<Value> {

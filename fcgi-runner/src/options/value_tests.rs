@@ -17,6 +17,17 @@ fn number(kind: ValueKind, text: &str) -> Option<u64> {
 }
 
 #[test]
+fn pages() {
+    for text in ["/", "/health/?deep=1", "example.org/", "[::1]:8000/health"] {
+        assert_eq!(read(ValueKind::Page, text), Ok(Value::Text(text.to_owned())), "{text}");
+    }
+    assert_eq!(read(ValueKind::Page, ""), Ok(Value::Nothing));
+    for text in ["health", "http://example.org/", "/two words", "/caf\u{e9}"] {
+        assert_eq!(read(ValueKind::Page, text), Err(NotAValue), "{text}");
+    }
+}
+
+#[test]
 fn flags() {
     for text in ["true", "yes", "on", "1", "t", "y", "TRUE", "Yes", " on "] {
         assert_eq!(read(ValueKind::Flag, text), Ok(Value::Flag(true)), "{text}");

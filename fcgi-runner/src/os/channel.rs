@@ -14,6 +14,8 @@ use nix::sys::socket::{
 /// What a worker tells the master.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Report {
+    /// The application is imported and is tried with a request of the server's own.
+    Probing,
     /// The application is imported, requests are served.
     Ready,
     /// The application cannot be imported; the text is for the operator.
@@ -64,6 +66,7 @@ impl Line {
     /// Sends a report to the master; a master that is gone hears nothing.
     pub fn report(&self, report: &Report) {
         let (kind, text): (u8, &str) = match report {
+            Report::Probing => (b'P', ""),
             Report::Ready => (b'R', ""),
             Report::ImportFailed(text) => (b'I', text),
             Report::StartFailed(text) => (b'F', text),
@@ -91,6 +94,7 @@ impl Line {
         self.receive(|message| {
             let text = || String::from_utf8_lossy(&message[1..]).into_owned();
             match message[0] {
+                b'P' => Some(Report::Probing),
                 b'R' => Some(Report::Ready),
                 b'I' => Some(Report::ImportFailed(text())),
                 b'F' => Some(Report::StartFailed(text())),

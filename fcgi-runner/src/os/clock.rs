@@ -1,8 +1,8 @@
-//! The time of day in the machine's zone, for log lines.
+//! The time of day in the machine's zone, for log lines, and a clock that all processes share.
 
 #![expect(unsafe_code, reason = "the C library breaks times down here")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment in years, months, days and so on.
 pub type BrokenDown = libc::tm;
@@ -20,6 +20,12 @@ pub fn local(seconds: i64) -> BrokenDown {
     // SAFETY: both pointers are to locals that live through the call.
     unsafe { libc::localtime_r(&raw const seconds, &raw mut tm) };
     tm
+}
+
+/// The time since a moment that is the same for all processes of the machine: `CLOCK_MONOTONIC`.
+pub fn monotonic() -> Duration {
+    // The clock is there on every Linux.
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }
 
 /// The months as logs write them.

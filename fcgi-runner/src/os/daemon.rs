@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +31,58 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Verdict {
     pipe: File,
+}
+
+/// The other end of a verdict, which is looked at from time to time.
+#[derive(Debug)]
+pub struct VerdictReader {
+    pipe: File,
+    heard: Vec<u8>,
+}
+
+/// Opens the way for a verdict of another process.
+///
+/// # Errors
+/// When the process is out of descriptors.
+pub fn verdict_pipe() -> io::Result<(VerdictReader, OwnedFd)> {
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((VerdictReader { pipe: File::from(reader), heard: Vec::new() }, writer))
+}
+
+impl VerdictReader {
+    /// The status and the text, if they are there; [`FAILED`] and no text where nobody will give them any more.
+    pub fn poll(&mut self) -> Option<(u8, String)> {
+        let mut piece = [0; 4096];
+        loop {
+            match self.pipe.read(&mut piece) {
+                Ok(0) => return Some((FAILED, String::new())),
+                Ok(length) => self.heard.extend_from_slice(&piece[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(_) => return Some((FAILED, String::new())),
+            }
+            if let [status, a, b, c, d, text @ ..] = &self.heard[..]
+                && let Some(text) =
+                    text.get(..u32::from_be_bytes([*a, *b, *c, *d]).min(LONGEST_TEXT) as usize)
+            {
+                return Some((*status, String::from_utf8_lossy(text).into_owned()));
+            }
+        }
+    }
+}
+
+impl AsFd for VerdictReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Verdict {
+    /// Takes the end that another process has opened.
+    fn from(pipe: OwnedFd) -> Self {
+        Self { pipe: File::from(pipe) }
+    }
 }
 
 impl Verdict {
@@ -112,5 +164,34 @@ fn wait_for_verdict(reader: OwnedFd) -> Role {
 /// How long a server that could not start may take to end before the launcher does.
 const LONGEST_END: Duration = Duration::from_secs(5);
 
+/// Of a text that comes from another program, so much is read.
+const LONGEST_TEXT: u32 = 1 << 20;
+
 /// Exit status of a start that failed without a reason of its own.
-const FAILED: u8 = 1;
+pub const FAILED: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_heard_when_it_is_whole() {
+        let (mut reader, writer) = verdict_pipe().unwrap();
+        assert_eq!(reader.poll(), None);
+        let mut half = File::from(writer.try_clone().unwrap());
+        half.write_all(&[3, 0, 0, 0, 5, b'n', b'o']).unwrap();
+        assert_eq!(reader.poll(), None);
+        half.write_all(b"way").unwrap();
+        assert_eq!(reader.poll(), Some((3, "noway".to_owned())));
+        let (mut reader, writer) = verdict_pipe().unwrap();
+        Verdict::from(writer).give(0, "");
+        assert_eq!(reader.poll(), Some((0, String::new())));
+    }
+
+    #[test]
+    fn silence_is_failure() {
+        let (mut reader, writer) = verdict_pipe().unwrap();
+        drop(Verdict::from(writer));
+        assert_eq!(reader.poll(), Some((FAILED, String::new())));
+    }
+}

@@ -12,6 +12,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
+use super::clock;
+use super::heritage::{Bequest, Heirloom};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg,
@@ -58,6 +60,24 @@ impl Handoff {
         // Times before it can be told as well: nothing waits for as long as that.
         let epoch = Instant::now().checked_sub(Duration::from_secs(3600)).unwrap_or_else(Instant::now);
         Ok(Self { give, take, epoch })
+    }
+
+    /// Hands the queue to the server that takes the place of this one.
+    pub fn bequeath(&self, bequest: &mut Bequest) {
+        // The epochs of two processes agree by a clock that they share.
+        let age = Instant::now().saturating_duration_since(self.epoch);
+        let epoch = clock::monotonic().saturating_sub(age).as_nanos();
+        let numbers = [FORMAT, u64::try_from(epoch).unwrap_or(u64::MAX)];
+        bequest.add("handoff", &[self.give.as_fd(), self.take.as_fd()], &numbers);
+    }
+
+    /// Takes over the queue of the server before; `None` if messages in it are not as they are here.
+    pub fn inherit(heirloom: Heirloom) -> Option<Self> {
+        let &[FORMAT, epoch] = &heirloom.numbers[..] else { return None };
+        let age = clock::monotonic().saturating_sub(Duration::from_nanos(epoch));
+        let epoch = Instant::now().checked_sub(age)?;
+        let [give, take] = heirloom.fds()?;
+        Some(Self { give, take, epoch })
     }
 
     /// Puts a connection into the queue; `false` when the queue is full: keep it and try later.
@@ -159,6 +179,9 @@ fn read_up(file: OwnedFd) -> io::Result<Vec<u8>> {
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
 }
+
+/// The form of messages; a change of it is a new number.
+const FORMAT: u64 = 1;
 
 /// Bytes of a message: two times.
 const MESSAGE: usize = 16;

@@ -5,10 +5,12 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::heritage::{Bequest, Heirloom};
 use crate::messages::Code;
 
 /// A pidfile that belongs to this server.
@@ -85,6 +87,40 @@ impl Pidfile {
         }
     }
 
+    /// Hands the file and its lock to the server that takes the place of this one.
+    pub fn bequeath(&self, bequest: &mut Bequest) {
+        bequest.add("pidfile", &[self.file.as_fd()], &[]);
+    }
+
+    /// Takes over the file of the server before, if it is the one at `path`; its content stays until
+    /// [`Pidfile::take_over`].
+    pub fn inherit(path: &Path, heirloom: Heirloom) -> Option<Self> {
+        let [fd] = heirloom.fds()?;
+        let file = File::from(fd);
+        is_still_at(&file, path).then(|| Self { path: path.to_owned(), file })
+    }
+
+    /// Puts this process's id into a file that holds another; whoever reads it meanwhile finds one of the two.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn take_over(&self) -> io::Result<()> {
+        let ours = format!("{}\n", std::process::id());
+        let before = usize::try_from(self.file.metadata()?.len()).unwrap_or(0).min(64);
+        // In one write, over all that was there.
+        self.file.write_all_at(format!("{ours:\n<before$}").as_bytes(), 0)?;
+        self.file.set_len(ours.len() as u64)
+    }
+
+    /// Lets go of the file when another server has taken over: what it left of it is removed.
+    pub fn leave(self) {
+        let ours =
+            fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == std::process::id().to_string());
+        if ours {
+            self.remove();
+        }
+    }
+
     fn write(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
@@ -145,6 +181,30 @@ mod tests {
             panic!("claimed twice")
         };
         assert_eq!(pid, std::process::id().to_string());
+    }
+
+    #[test]
+    fn a_shorter_and_a_longer_number_are_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        let pidfile = Pidfile::claim(&path, NOW).unwrap();
+        for before in ["1\n", "123456789012\n", ""] {
+            fs::write(&path, before).unwrap();
+            pidfile.take_over().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+        }
+    }
+
+    #[test]
+    fn what_a_successor_has_taken_over_is_left_and_the_rest_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pid");
+        let pidfile = Pidfile::claim(&path, NOW).unwrap();
+        fs::write(&path, "1\n").unwrap();
+        pidfile.leave();
+        assert!(path.exists());
+        Pidfile::claim(&path, NOW).unwrap().leave();
+        assert!(!path.exists());
     }
 
     #[test]

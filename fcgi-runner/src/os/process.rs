@@ -1,5 +1,7 @@
 //! Settings of the whole process, and what it consists of.
 
+#![expect(unsafe_code, reason = "the environment is changed here")]
+
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 
@@ -9,6 +11,13 @@ use nix::sys::stat::{Mode, umask};
 /// Sets the permission bits that new files do not get.
 pub fn set_umask(mask: u32) {
     umask(Mode::from_bits_truncate(mask));
+}
+
+/// Takes a variable out of the environment. To be called only while this process has one thread.
+pub fn forget_variable(name: &str) {
+    assert!(threads() <= 1, "the environment belongs to all threads");
+    // SAFETY: no other thread is there to read the environment meanwhile.
+    unsafe { std::env::remove_var(name) };
 }
 
 /// How many threads this process has; 0 where the system does not tell.

@@ -7,7 +7,7 @@ use fcgi_proto::server::{self, Roles};
 use fcgi_proto::{Limits, ServerValues};
 
 use super::{logs, problem};
-use crate::app::{Application, Host};
+use crate::app::{Application, Host, probe};
 use crate::config::{Config, Method};
 use crate::messages::Code;
 use crate::os::channel::{Line, Report};
@@ -15,6 +15,7 @@ use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
 use crate::os::scoreboard::{Phase, Scoreboard};
 use crate::os::stdio::LogFiles;
+use crate::os::watch::Watch;
 use crate::status::About;
 use crate::worker::Worker;
 use crate::worker::pool::ThreadRules;
@@ -65,6 +66,13 @@ impl Plan<'_> {
                 return 3;
             }
         };
+        if let Some(page) = &self.config.probe {
+            line.report(&Report::Probing);
+            if let Err(text) = probe(&*app, page) {
+                line.report(&Report::ImportFailed(Code::PROBE_FAILED.tag(&text)));
+                return 3;
+            }
+        }
         let worker = match self.worker(app, slot) {
             Ok(worker) => Worker { line: Some(line), ..worker },
             Err(error) => {
@@ -75,13 +83,18 @@ impl Plan<'_> {
         self.finish(worker)
     }
 
-    /// The life of a process without a master.
-    pub(super) fn live_alone(&self, app: Arc<dyn Application>, first: Option<OwnedFd>) -> i32 {
+    /// The life of a process without a master; it ends when a file that it is to watch has changed.
+    pub(super) fn live_alone(
+        &self,
+        app: Arc<dyn Application>,
+        first: Option<OwnedFd>,
+        watch: Option<Watch>,
+    ) -> i32 {
         self.board.open_slot(0, self.threads.map_or(1, |rules| rules.max_threads));
         self.board.slot(0).set_pid(std::process::id());
         self.board.slot(0).set_phase(Phase::Serving);
         match self.worker(app, 0) {
-            Ok(worker) => self.finish(Worker { first, ..worker }),
+            Ok(worker) => self.finish(Worker { first, watch, ..worker }),
             Err(error) => {
                 tracing::error!(code = %Code::LOG_FILE, %error, "the access log cannot be opened");
                 1
@@ -116,6 +129,7 @@ impl Plan<'_> {
             board: self.board.clone(),
             slot,
             first: None,
+            watch: None,
             threads: self.threads,
             max_requests: self.config.max_requests,
             settings: self.settings(),

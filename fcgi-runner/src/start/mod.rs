@@ -10,14 +10,17 @@ mod logs;
 mod preview;
 mod problem;
 mod serve;
+mod surroundings;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::address::Address;
 pub use self::problem::Problem;
 use self::serve::Server;
+use self::surroundings::Surroundings;
 use crate::app::echo::EchoHost;
 use crate::app::{ByRole, Host};
 use crate::cli::{self, Command};
@@ -38,6 +41,10 @@ pub struct Door<'d> {
     pub host: &'d dyn Fn(PythonOptions) -> PythonHost,
     /// The roles whose applications the caller brings: none is looked for there.
     pub given: ByRole<()>,
+    /// The file that was started, if it is a script; absolute.
+    pub script: Option<PathBuf>,
+    /// Takes a variable out of the environment that was meant for this process alone.
+    pub forget: &'d dyn Fn(&str),
 }
 
 /// What became of a call of [`run`].
@@ -74,17 +81,18 @@ pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
         Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, error.to_string(), "")
     };
     stdio::fill_closed().map_err(system)?;
+    let surroundings = Surroundings::take(door);
     match cli::parse_here(words)? {
         Command::Print(text) => {
             std::io::stdout().write_all(text.as_bytes()).map_err(system)?;
             Ok(Ended::Printed)
         }
-        Command::Run(config) => start(&config, door),
+        Command::Run(config) => start(&config, door, &surroundings),
     }
 }
 
 /// Runs a checked configuration.
-fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
+fn start(config: &Config, door: &Door<'_>, surroundings: &Surroundings) -> Result<Ended, Problem> {
     let environment = |name: &str| std::env::var(name).ok();
     let found = discover(config, door.given, environment)?;
     let address = Address::decide(config, environment)?;
@@ -103,7 +111,7 @@ fn start(config: &Config, door: &Door<'_>) -> Result<Ended, Problem> {
     }
     let roles = found.targets.roles();
     let host: Arc<dyn Host> = host(config, door, found);
-    let mut server = Server::bind(config, address, host.clone(), roles, logs.clone())?;
+    let mut server = Server::bind(config, surroundings, address, host.clone(), roles, logs.clone())?;
     let mut verdict = if daemonize {
         if config.errlog.is_none() {
             tell("warning: without errlog= messages of the server and of the application go nowhere\n");
@@ -171,6 +179,7 @@ fn check_responder(config: &Config, address: &Address, found: &Found) -> Result<
     let asked_by = match address {
         Address::Cgi => "a request of plain CGI",
         _ if config.http.is_some() => "`http`",
+        _ if config.probe.is_some() => "`probe`",
         _ => return Ok(()),
     };
     if found.targets.responder.is_some() {

@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use fcgi_proto::server::Roles;
 
@@ -13,8 +13,9 @@ use super::cgi_fallback::Bridge;
 use super::life::{Plan, thread_rules};
 use super::logs::Capture;
 use super::preview::Preview;
+use super::surroundings::Surroundings;
 use super::{Ended, Problem, tell};
-use crate::app::{Application, Host, ProcessModel};
+use crate::app::{Application, Host, ProcessModel, probe};
 use crate::config::{Config, Method};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
@@ -25,13 +26,15 @@ use crate::os::pidfile::Pidfile;
 use crate::os::scoreboard::Scoreboard;
 use crate::os::signals::{self, Blocked};
 use crate::os::stdio::LogFiles;
+use crate::os::watch::Watch;
 use crate::status::About;
 use crate::supervisor::policy::Rules;
-use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Record};
+use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Record, Watched};
 
 /// A server with its listeners.
 pub(super) struct Server<'s> {
     config: &'s Config,
+    surroundings: &'s Surroundings,
     address: Address,
     host: Arc<dyn Host>,
     roles: Roles,
@@ -49,6 +52,7 @@ impl<'s> Server<'s> {
     /// Binds everything that is to be bound.
     pub(super) fn bind(
         config: &'s Config,
+        surroundings: &'s Surroundings,
         address: Address,
         host: Arc<dyn Host>,
         roles: Roles,
@@ -66,6 +70,7 @@ impl<'s> Server<'s> {
         let listeners = address.open(config, &socket)?.into();
         Ok(Self {
             config,
+            surroundings,
             address,
             host,
             roles,
@@ -173,20 +178,23 @@ impl<'s> Server<'s> {
             Address::Cgi => Some(Bridge::open().map_err(|error| system(&error))?),
             _ => None,
         };
-        let app: Arc<dyn Application> = match self.host.load() {
+        let loaded = self.host.load().map_err(Problem::from).and_then(|app| {
+            self.try_out(&*app)?;
+            Ok(app)
+        });
+        let app: Arc<dyn Application> = match loaded {
             Ok(app) => app,
-            Err(error) => {
-                let problem = Problem::from(error);
+            Err(problem) => {
                 tell(&problem.to_string());
                 self.host.substitute().ok_or(problem)?
             }
         };
         give_good_news(verdict);
         let status = match bridge {
-            None => plan.live_alone(app, None),
+            None => plan.live_alone(app, None, watch(self.config.touch_reload.iter().chain(self.script()))),
             Some(bridge) => {
                 let first = bridge.connection.try_clone().map_err(|error| system(&error))?;
-                let status = plan.live_alone(app, Some(first));
+                let status = plan.live_alone(app, Some(first), None);
                 bridge.finish().map_err(|error| system(&error))?;
                 status
             }
@@ -199,6 +207,14 @@ impl<'s> Server<'s> {
                 Err(Problem::new(ExitStatus::Failure, Code::CANNOT_GO_ON, cause, hint))
             }
         }
+    }
+
+    /// Asks the application for the page of `probe`, if there is one.
+    fn try_out(&self, app: &dyn Application) -> Result<(), Problem> {
+        let Some(page) = self.config.probe.as_ref().filter(|_| self.address != Address::Cgi) else {
+            return Ok(());
+        };
+        probe(app, page).map_err(|text| Failure::Import(Code::PROBE_FAILED.tag(&text)).into())
     }
 
     fn run_master(
@@ -262,6 +278,8 @@ impl<'s> Server<'s> {
             },
             record: record.as_ref().map(|record| record as Record<'_>),
             usr1_finishes: self.address == Address::WebServer,
+            manager: self.surroundings.manager.as_ref(),
+            watched: Watched { touched: watch(&self.config.touch_reload), script: watch(self.script()) },
         })
     }
 
@@ -284,7 +302,18 @@ impl<'s> Server<'s> {
             Some(Method::Threaded) => (0, 1, 1),
             _ => (config.min_spare, config.max_spare, config.max_children),
         };
-        Rules { min_spare, max_spare, max_children, stop_timeout: config.stop_timeout }
+        Rules {
+            min_spare,
+            max_spare,
+            max_children,
+            stop_timeout: config.stop_timeout,
+            start_timeout: config.start_timeout,
+        }
+    }
+
+    /// The script that a web server has started.
+    fn script(&self) -> Option<&PathBuf> {
+        self.surroundings.script.as_ref().filter(|_| self.address == Address::WebServer)
     }
 
     /// What is said of the server to those who ask how it is doing.
@@ -310,6 +339,10 @@ impl<'s> Server<'s> {
             preview.announce();
         }
     }
+}
+
+fn watch<'f>(files: impl IntoIterator<Item = &'f PathBuf>) -> Option<Watch> {
+    Watch::begin(files.into_iter().cloned(), Instant::now())
 }
 
 /// Lets the launcher end well.

@@ -26,7 +26,10 @@ impl Master<'_> {
                 if let Err(error) = self.poller.watch(&line, id.0 as Token) {
                     tracing::error!(%error, "a worker cannot be heard");
                 }
-                self.workers.insert(id, Child { process, line, slot, is_ready: false, retired: false });
+                self.workers.insert(
+                    id,
+                    Child { process, line, slot, is_ready: false, is_probing: false, retired: false },
+                );
             }
             Err(error) => {
                 tracing::error!(code = %Code::WORKER_START, %error, "a worker cannot be started");
@@ -88,6 +91,27 @@ impl Master<'_> {
         self.tell_policy(Event::Failed(id));
     }
 
+    pub(super) fn kill_worker(&mut self, id: WorkerId) {
+        match self.workers.get(&id).map(|child| child.process) {
+            Some(Some(process)) => fork::kill_now(process),
+            Some(None) => self.kill_expected(id),
+            None => {}
+        }
+    }
+
+    /// Ends a worker that should serve by now.
+    pub(super) fn give_up_worker(&mut self, id: WorkerId) {
+        let Some(child) = self.workers.get_mut(&id) else { return };
+        child.retired = true;
+        let what = if child.is_probing { "answered the probe request" } else { "imported the application" };
+        let seconds = self.job.rules.start_timeout.unwrap_or_default().as_secs_f64();
+        let pid = child.process.map(|process| process.0);
+        let text = format!("a new worker has not {what} within {seconds} seconds");
+        tracing::error!(code = %Code::NOT_READY_IN_TIME, pid, "{text}, it is killed");
+        self.failure = Some(Failure::Import(Code::NOT_READY_IN_TIME.tag(&text)));
+        self.kill_worker(id);
+    }
+
     pub(super) fn reap(&mut self) {
         while let Some((process, end)) = fork::reap() {
             if self.front.as_ref().is_some_and(|(front, _)| *front == process) {
@@ -126,8 +150,9 @@ impl Master<'_> {
         } else if self.policy.is_announced() {
             tracing::warn!(code = %Code::WORKER_DIED, pid, end = %end, served, "worker died unexpectedly");
         }
-        if !self.policy.is_announced() && self.failure.is_none() {
-            let text = format!("the first worker died while it imported the application ({end})");
+        if !child.is_ready && !child.retired && self.failure.is_none() {
+            let which = if self.policy.is_announced() { "a new worker" } else { "the first worker" };
+            let text = format!("{which} died while it imported the application ({end})");
             self.failure = Some(Failure::Start(Code::FIRST_WORKER_DIED.tag(&text)));
         }
         self.tell_policy(Event::Ended(id));

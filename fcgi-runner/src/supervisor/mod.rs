@@ -4,25 +4,32 @@
 //! writes but its few messages, and uses the scoreboard as a hint.
 
 mod children;
+mod command;
 mod nursery;
 mod output;
 pub mod policy;
 mod showing;
+mod telling;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::command::Command;
 pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
 use self::output::{OUTLET, Outlets};
 pub use self::output::{Record, Stream};
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
+use self::telling::Told;
+pub use self::watching::Watched;
 use crate::app::{Blocker, Host};
 use crate::messages::Code;
 use crate::os::channel::{Heard, Line, Order, Report};
 use crate::os::fork::{self, ProcessId};
+use crate::os::notify::ServiceManager;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::{Load, Phase, Scoreboard};
 use crate::os::signals::{Blocked, OriginalMask, Signal, SignalReader};
@@ -55,6 +62,9 @@ pub struct Job<'m> {
     pub record: Option<Record<'m>>,
     /// `SIGUSR1` means "finish": a web server has started us, and that is what it sends.
     pub usr1_finishes: bool,
+    /// Who wants to hear how things are.
+    pub manager: Option<&'m ServiceManager>,
+    pub watched: Watched,
 }
 
 /// Why the server never came to serve.
@@ -64,6 +74,15 @@ pub enum Failure {
     Import(String),
     /// Something else.
     Start(String),
+}
+
+impl Failure {
+    /// What the operator is to know.
+    fn into_text(self) -> String {
+        match self {
+            Self::Import(text) | Self::Start(text) => text,
+        }
+    }
 }
 
 /// How the master's life ended.
@@ -83,6 +102,8 @@ struct Child {
     line: Line,
     slot: usize,
     is_ready: bool,
+    /// It has imported the application and tries it.
+    is_probing: bool,
     retired: bool,
 }
 
@@ -101,6 +122,9 @@ struct Master<'m> {
     front: Option<(ProcessId, Line)>,
     outlets: Outlets,
     failure: Option<Failure>,
+    /// Why the last attempt to renew the server was given up.
+    trouble: Option<String>,
+    told: Told,
     outcome: Option<Outcome>,
     next_look: Instant,
     rearm_at: Option<Instant>,
@@ -133,6 +157,8 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
         front: None,
         outlets: Outlets::default(),
         failure: None,
+        trouble: None,
+        told: Told::new(now),
         outcome: None,
         next_look: now,
         rearm_at: None,
@@ -186,6 +212,8 @@ impl Master<'_> {
             self.act();
         }
         self.mind_nurseries(now);
+        self.mind_files(now);
+        self.mind_manager(now);
         if self.rearm_at.is_none_or(|at| now >= at) {
             self.rearm_at = None;
             let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
@@ -197,7 +225,8 @@ impl Master<'_> {
         let loads = self.loads();
         let settled = self.policy.is_settled(|id| loads.get(&id).copied().unwrap_or_default());
         let look = (!settled).then_some(self.next_look);
-        let soonest = [look, self.policy.wake_at(), self.rearm_at, self.nursery_leaves_at()];
+        let (files, manager) = (self.files_want_at(), self.manager_wants_at());
+        let soonest = [look, self.policy.wake_at(), self.rearm_at, self.nursery_leaves_at(), files, manager];
         let soonest = soonest.into_iter().flatten().min()?;
         Some(soonest.saturating_duration_since(Instant::now()))
     }
@@ -211,25 +240,14 @@ impl Master<'_> {
             match signal {
                 Signal::SIGTERM | Signal::SIGINT => {
                     tracing::info!(signal = signal.as_str(), "stopping");
-                    self.tell_policy(Event::Stop);
+                    self.command(Command::Stop);
                 }
-                Signal::SIGQUIT => self.tell_policy(Event::StopNow),
-                Signal::SIGHUP if self.job.host.is_given() => {
-                    tracing::info!(
-                        "hung up: stopping, so that the program that started the server can go on"
-                    );
-                    self.outcome = Some(Outcome::HungUp);
-                    self.tell_policy(Event::Stop);
-                }
-                Signal::SIGHUP => {
-                    tracing::info!("reloading: new workers start, the old ones leave when these serve");
-                    self.renew_nursery();
-                    self.tell_policy(Event::Reload);
-                }
-                Signal::SIGUSR1 if self.job.usr1_finishes => self.tell_policy(Event::Stop),
-                Signal::SIGUSR1 => self.reopen_logs(),
-                Signal::SIGTTIN => self.tell_policy(Event::More),
-                Signal::SIGTTOU => self.tell_policy(Event::Fewer),
+                Signal::SIGQUIT => self.command(Command::StopNow),
+                Signal::SIGHUP => self.command(Command::Reload),
+                Signal::SIGUSR1 if self.job.usr1_finishes => self.command(Command::Stop),
+                Signal::SIGUSR1 => self.command(Command::ReopenLogs),
+                Signal::SIGTTIN => self.command(Command::More),
+                Signal::SIGTTOU => self.command(Command::Fewer),
                 Signal::SIGCHLD => self.reap(),
                 _ => {}
             }
@@ -256,6 +274,7 @@ impl Master<'_> {
                     self.show_phase(id, Phase::Serving);
                     self.tell_policy(Event::Ready(id));
                 }
+                Heard::Message(Report::Probing) => child.is_probing = true,
                 Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),
                 Heard::Message(Report::StartFailed(text)) => self.worker_failed(id, Failure::Start(text)),
                 Heard::Message(Report::Leaving) => {
@@ -284,18 +303,12 @@ impl Master<'_> {
                 Action::Tell(id, order) => self.tell_worker(id, order),
                 Action::Kill(id) => {
                     self.release();
-                    match self.workers.get(&id).map(|child| child.process) {
-                        Some(Some(process)) => fork::kill_now(process),
-                        Some(None) => self.kill_expected(id),
-                        None => {}
-                    }
+                    self.kill_worker(id);
                 }
+                Action::Overdue(id) => self.give_up_worker(id),
                 Action::Announce => self.announce(),
-                Action::Reloaded => tracing::info!("reloaded"),
-                Action::ReloadFailed => {
-                    let code = Code::RELOAD_GIVEN_UP;
-                    tracing::error!(%code, "the reload was given up, the old workers go on serving");
-                }
+                Action::Reloaded => self.end_reload(true),
+                Action::ReloadFailed => self.end_reload(false),
                 Action::BackOff(delay) => {
                     tracing::error!(
                         code = %Code::WORKERS_DIE_FAST,
@@ -343,7 +356,9 @@ impl Master<'_> {
                 }
             }
         }
+        self.failure = None;
         (self.job.verdict)(Ok(()));
+        self.tell_ready();
     }
 
     fn finish(&mut self, verdict: Verdict) {

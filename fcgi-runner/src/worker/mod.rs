@@ -34,6 +34,7 @@ use crate::os::scoreboard::Scoreboard;
 use crate::os::signals;
 use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
+use crate::os::watch::Watch;
 use crate::telemetry::access::AccessLog;
 
 /// What a worker is given to work with.
@@ -48,6 +49,8 @@ pub struct Worker {
     pub slot: usize,
     /// A connection to begin with; without listeners, the worker ends with it.
     pub first: Option<OwnedFd>,
+    /// Files whose change is the end of a worker that is alone.
+    pub watch: Option<Watch>,
     /// `None`: one application thread, which is the loop's own.
     pub threads: Option<ThreadRules>,
     pub max_requests: u64,
@@ -119,6 +122,7 @@ impl Worker {
             accept_again_at: None,
             swept_at: Instant::now(),
             alarm: Alarm::new()?,
+            watch: self.watch,
         });
         let threads = self.threads.zip(counts);
         let mut parts = Some((event_loop, self.first, handle));

@@ -10,11 +10,13 @@
 //! | `preview` | 300-319 | the preview front |
 //! | `check` | 320-349 | what `fcgi-run check` may find |
 //! | `develop` | 350-369 | reloading while one develops |
+//! | `renew` | 420-459 | replacing workers, code and the server itself |
 //! | `logs` | 560-579 | logs and log services |
 
 mod application;
 mod logs;
 mod preview;
+mod renew;
 mod requests;
 mod start;
 mod usage;
@@ -31,6 +33,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         workers::MESSAGES,
         requests::MESSAGES,
         preview::MESSAGES,
+        renew::MESSAGES,
         logs::MESSAGES,
     ]
     .into_iter()

@@ -4,7 +4,7 @@ use super::super::{
     OptionSpec,
     Preset::{self, Depends, Nothing},
     Section,
-    ValueKind::{self, Choice, Flag, Log, Mode, Number, Path, Seconds, Text, Words},
+    ValueKind::{self, Choice, Flag, Log, Mode, Number, Page, Path, PathList, Seconds, Text, Words},
 };
 use super::option;
 
@@ -117,6 +117,31 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
         "SECONDS",
         Preset::Value("10"),
         "How long running requests may take at a stop before they are killed",
+    ),
+    option(
+        Section::Running,
+        "starttimeout",
+        Seconds,
+        "SECONDS",
+        Preset::Value("60"),
+        "How long a worker may take until it serves, import and `probe` included, before it is given up; 0 is for ever",
+    ),
+    option(
+        Section::Running,
+        "probe",
+        Page,
+        "PATH",
+        Nothing,
+        "Ask the application for this page before a new worker serves; without 2xx or 3xx the start fails, and a reload is \
+         given up. `HOST/PATH` where the application looks at the host",
+    ),
+    option(
+        Section::Running,
+        "touchreload",
+        PathList,
+        "FILES",
+        Nothing,
+        "Reload when one of these files appears or changes; separated by colons, or given several times",
     ),
     option(
         Section::Running,

@@ -27,6 +27,8 @@ pub struct Rules {
     pub max_children: usize,
     /// How long running requests may take at a stop.
     pub stop_timeout: Duration,
+    /// How long a worker may take until it serves; `None` is for ever.
+    pub start_timeout: Option<Duration>,
 }
 
 /// What has happened.
@@ -44,6 +46,8 @@ pub enum Event {
     Stop,
     /// Stop at once.
     StopNow,
+    /// Another server has taken over: leave when the running requests are done, however long that takes.
+    HandOver,
     /// Replace all workers.
     Reload,
     /// One worker more, for good.
@@ -61,6 +65,8 @@ pub enum Action {
     Tell(WorkerId, Order),
     /// End the worker by force.
     Kill(WorkerId),
+    /// End the worker by force, because it should serve by now.
+    Overdue(WorkerId),
     /// The server serves from now on.
     Announce,
     /// All new workers serve, the old ones leave.
@@ -121,7 +127,8 @@ enum Phase {
     /// New workers come up beside the old ones.
     Reloading,
     Stopping {
-        deadline: Instant,
+        /// `None`: the requests have all the time they need.
+        deadline: Option<Instant>,
         killed: bool,
     },
 }
@@ -156,9 +163,12 @@ impl Policy {
             Event::Failed(id) => self.failed(id, now),
             Event::Leaving(id) => self.set_stage(id, Stage::Leaving, now),
             Event::Ended(id) => self.ended(id, now),
-            Event::Stop if matches!(self.phase, Phase::Stopping { .. }) => self.stop(now, true),
+            Event::Stop if matches!(self.phase, Phase::Stopping { deadline: Some(_), .. }) => {
+                self.stop(now, true);
+            }
             Event::Stop => self.stop(now, false),
             Event::StopNow => self.stop(now, true),
+            Event::HandOver => self.hand_over(now),
             Event::Reload => self.reload(now),
             // The application was told that it is alone, and may rely on it.
             Event::More | Event::Fewer if self.rules.max_children == 1 => {}
@@ -173,11 +183,12 @@ impl Policy {
 
     /// Looks at the load of the workers and at the time: grows, shrinks, kills what is too slow to stop.
     pub fn look(&mut self, load: impl Fn(WorkerId) -> Load, now: Instant) {
-        if let Phase::Stopping { deadline, killed: false } = self.phase
+        if let Phase::Stopping { deadline: Some(deadline), killed: false } = self.phase
             && now >= deadline
         {
             self.stop(now, true);
         }
+        self.give_up_late(now);
         if self.announced && self.phase == Phase::Serving {
             let idle: Vec<WorkerId> = self
                 .current()
@@ -198,9 +209,9 @@ impl Policy {
     /// When [`Policy::look`] has to be called at the latest.
     pub fn wake_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Stopping { deadline, killed: false } => Some(deadline),
+            Phase::Stopping { deadline, killed: false } => deadline,
             Phase::Stopping { .. } => None,
-            _ => self.spawn_not_before,
+            _ => self.spawn_not_before.into_iter().chain(self.starts_until()).min(),
         }
     }
 
@@ -228,8 +239,8 @@ impl Policy {
 
     fn ready(&mut self, id: WorkerId, now: Instant) {
         self.set_stage(id, Stage::Serving, now);
-        if matches!(self.phase, Phase::Stopping { .. }) {
-            self.tell(id, Order::Stop);
+        if let Phase::Stopping { deadline, .. } = self.phase {
+            self.tell(id, if deadline.is_some() { Order::Stop } else { Order::Retire });
             return;
         }
         if !std::mem::replace(&mut self.announced, true) {
@@ -274,9 +285,9 @@ impl Policy {
     }
 
     fn stop(&mut self, now: Instant, at_once: bool) {
-        let first = !matches!(self.phase, Phase::Stopping { .. });
+        let first = !matches!(self.phase, Phase::Stopping { deadline: Some(_), .. });
         let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
-        self.phase = Phase::Stopping { deadline: now + self.rules.stop_timeout, killed: at_once };
+        self.phase = Phase::Stopping { deadline: Some(now + self.rules.stop_timeout), killed: at_once };
         self.spawn_not_before = None;
         for id in &ids {
             if at_once {
@@ -284,6 +295,21 @@ impl Policy {
             } else if first {
                 self.tell(*id, Order::Stop);
             }
+        }
+        if ids.is_empty() {
+            self.finish(Verdict::Stopped);
+        }
+    }
+
+    fn hand_over(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Stopping { .. }) {
+            return;
+        }
+        self.phase = Phase::Stopping { deadline: None, killed: false };
+        self.spawn_not_before = None;
+        let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
+        for id in &ids {
+            self.retire(*id, now);
         }
         if ids.is_empty() {
             self.finish(Verdict::Stopped);
@@ -354,5 +380,7 @@ impl Policy {
 /// A worker that dies earlier than this after its start makes the master wait with the next.
 const YOUNG: Duration = Duration::from_secs(10);
 
+#[cfg(test)]
+mod renewal_tests;
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,35 @@ impl Policy {
         }
     }
 
+    /// Gives up workers that should serve by now.
+    pub(super) fn give_up_late(&mut self, now: Instant) {
+        let Some(limit) = self.rules.start_timeout else { return };
+        let late: Vec<WorkerId> = self
+            .starting()
+            .filter(|(_, since)| now.saturating_duration_since(*since) >= limit)
+            .map(|(id, _)| id)
+            .collect();
+        for id in late {
+            self.actions.push_back(Action::Overdue(id));
+            self.failed(id, now);
+        }
+    }
+
+    /// When [`Policy::give_up_late`] has something to do at the earliest.
+    pub(super) fn starts_until(&self) -> Option<Instant> {
+        let limit = self.rules.start_timeout?;
+        self.starting().map(|(_, since)| since + limit).min()
+    }
+
+    /// Workers that do not serve yet, and since when they are there; nobody where the server stops anyway.
+    fn starting(&self) -> impl Iterator<Item = (WorkerId, Instant)> {
+        let stops = self.finished || matches!(self.phase, Phase::Stopping { .. });
+        self.workers
+            .iter()
+            .filter(move |(_, worker)| !stops && worker.stage == Stage::Starting)
+            .map(|(id, worker)| (*id, worker.since))
+    }
+
     pub(super) fn is_backing_off(&mut self, now: Instant) -> bool {
         match self.spawn_not_before {
             Some(at) if now < at => true,

@@ -8,22 +8,23 @@ const IDLE: Load = Load { running: 0, threads: 1, served: 0 };
 const BUSY: Load = Load { running: 1, threads: 1, served: 0 };
 
 /// A world of virtual workers around a policy.
-struct World {
-    policy: Policy,
-    now: Instant,
-    living: BTreeSet<WorkerId>,
-    serving: BTreeSet<WorkerId>,
-    busy: BTreeSet<WorkerId>,
-    told: BTreeMap<WorkerId, Order>,
-    log: Vec<Action>,
+pub(super) struct World {
+    pub(super) policy: Policy,
+    pub(super) now: Instant,
+    pub(super) living: BTreeSet<WorkerId>,
+    pub(super) serving: BTreeSet<WorkerId>,
+    pub(super) busy: BTreeSet<WorkerId>,
+    pub(super) told: BTreeMap<WorkerId, Order>,
+    pub(super) log: Vec<Action>,
 }
 
-fn rules(min_spare: usize, max_spare: usize, max_children: usize) -> Rules {
-    Rules { min_spare, max_spare, max_children, stop_timeout: Duration::from_secs(10) }
+pub(super) fn rules(min_spare: usize, max_spare: usize, max_children: usize) -> Rules {
+    let stop_timeout = Duration::from_secs(10);
+    Rules { min_spare, max_spare, max_children, stop_timeout, start_timeout: None }
 }
 
 impl World {
-    fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules) -> Self {
         let now = Instant::now();
         let mut world = Self {
             policy: Policy::new(rules, now),
@@ -39,7 +40,7 @@ impl World {
     }
 
     /// A server all of whose first workers serve.
-    fn serving(rules: Rules) -> Self {
+    pub(super) fn serving(rules: Rules) -> Self {
         let mut world = Self::new(rules);
         world.all_ready();
         world
@@ -52,7 +53,7 @@ impl World {
                 Action::Tell(id, order) => {
                     self.told.insert(id, order);
                 }
-                Action::Kill(id) => {
+                Action::Kill(id) | Action::Overdue(id) => {
                     self.told.insert(id, Order::Stop);
                 }
                 _ => {}
@@ -61,30 +62,30 @@ impl World {
         }
     }
 
-    fn send(&mut self, event: Event) {
+    pub(super) fn send(&mut self, event: Event) {
         self.policy.handle(event, self.now);
         self.act();
     }
 
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         let busy = self.busy.clone();
         self.policy.look(|id| if busy.contains(&id) { BUSY } else { IDLE }, self.now);
         self.act();
     }
 
-    fn pass(&mut self, seconds: u64) {
+    pub(super) fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         self.look();
     }
 
-    fn all_ready(&mut self) {
+    pub(super) fn all_ready(&mut self) {
         while let Some(id) = self.living.difference(&self.serving).next().copied() {
             self.serving.insert(id);
             self.send(Event::Ready(id));
         }
     }
 
-    fn end(&mut self, id: WorkerId) {
+    pub(super) fn end(&mut self, id: WorkerId) {
         self.living.remove(&id);
         self.serving.remove(&id);
         self.busy.remove(&id);
@@ -93,7 +94,7 @@ impl World {
     }
 
     /// Those who were told to leave do so, unless they are busy.
-    fn obey(&mut self) {
+    pub(super) fn obey(&mut self) {
         for id in self.told.keys().copied().collect::<Vec<_>>() {
             if !self.busy.contains(&id) && self.living.contains(&id) {
                 self.end(id);
@@ -101,7 +102,7 @@ impl World {
         }
     }
 
-    fn finished(&self) -> Option<Verdict> {
+    pub(super) fn finished(&self) -> Option<Verdict> {
         self.log.iter().find_map(|action| match action {
             Action::Finish(verdict) => Some(*verdict),
             _ => None,

@@ -19,6 +19,7 @@ impl EventLoop {
         if self.service.is_exhausted() {
             self.enter(State::Retiring);
         }
+        self.mind_files();
         match self.state {
             State::Serving => {
                 self.mind_accepting();
@@ -33,6 +34,16 @@ impl EventLoop {
             self.swept_at = now;
             self.service.tell_late(false);
             self.sweep(now, work, blocker);
+        }
+    }
+
+    /// Ends a worker that is alone, when a file that it watches has changed.
+    fn mind_files(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        if let Some(file) = watch.look(Instant::now()) {
+            tracing::info!(file = %file.display(), "changed: finishing, so that the server is started anew");
+            self.watch = None;
+            self.enter(State::Stopping);
         }
     }
 

@@ -39,6 +39,7 @@ use crate::os::signals::WorkerSignals;
 use crate::os::socket::{self, Accepted};
 use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
+use crate::os::watch::Watch;
 
 /// What the loop is made of.
 pub(super) struct EventLoop {
@@ -81,6 +82,8 @@ pub(super) struct EventLoop {
     pub(super) swept_at: Instant,
     /// Rings when connections are to be looked at although nothing happens.
     pub(super) alarm: Alarm,
+    /// Files whose change is the end.
+    pub(super) watch: Option<Watch>,
 }
 
 /// A connection and whether the poller knows it.
@@ -180,7 +183,7 @@ impl EventLoop {
 
     fn wait_and_handle(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
         let timeout = if self.turns.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
-        if timeout.is_none() && !self.connections.is_empty() {
+        if timeout.is_none() && (!self.connections.is_empty() || self.watch.is_some()) {
             self.alarm.set(SWEEP);
         }
         let mut ready = std::mem::take(&mut self.ready);

@@ -1,0 +1,36 @@
+//! Files that the master watches: those that are touched for a reload, and the script that a web server has started.
+
+use std::time::Instant;
+
+use super::{Command, Master};
+use crate::os::watch::Watch;
+
+/// What is watched; nothing of it costs anything where it is not asked for.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// A change of these is a reload.
+    pub touched: Option<Watch>,
+    /// A change of this ends the server, so that whoever has started it starts the new one.
+    pub script: Option<Watch>,
+}
+
+impl Master<'_> {
+    /// Looks at the files, if it is time.
+    pub(super) fn mind_files(&mut self, now: Instant) {
+        if let Some(file) = self.job.watched.script.as_mut().and_then(|watch| watch.look(now)) {
+            tracing::info!(file = %file.display(), "the script has changed: finishing, so that it is started anew");
+            self.job.watched.script = None;
+            self.command(Command::Stop);
+        }
+        if let Some(file) = self.job.watched.touched.as_mut().and_then(|watch| watch.look(now)) {
+            tracing::info!(file = %file.display(), "touched");
+            self.command(Command::Reload);
+        }
+    }
+
+    /// When [`Master::mind_files`] has something to do.
+    pub(super) fn files_want_at(&self) -> Option<Instant> {
+        let Watched { touched, script } = &self.job.watched;
+        touched.iter().chain(script).map(Watch::next_look).min().filter(|_| !self.released)
+    }
+}
