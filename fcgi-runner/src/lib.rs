@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod cgi;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod discover;

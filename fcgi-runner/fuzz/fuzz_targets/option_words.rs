@@ -48,6 +48,7 @@ fn speaks_of_a_file(field: &[u8]) -> bool {
 fn check(result: Result<Command, UsageError>) {
     match result {
         Ok(Command::Run(config)) => assert_sound(&config),
+        Ok(Command::Check(check)) => check.config.iter().for_each(assert_sound),
         Ok(Command::Print(text)) => assert!(text.lines().count() > 0),
         Err(error) => assert_two_lines(&error),
     }
@@ -94,6 +95,7 @@ fn outcome(result: Result<Command, UsageError>) -> String {
             assert_sound(&config);
             format!("{config:?}")
         }
+        Ok(Command::Check(check)) => format!("{check:?}"),
         Ok(Command::Print(text)) => text,
         Err(error) => {
             assert_two_lines(&error);

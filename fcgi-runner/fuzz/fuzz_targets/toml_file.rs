@@ -39,7 +39,7 @@ fn words(settings: &Settings) -> Vec<OsString> {
 fn typed(words: &[OsString]) -> Result<Config, UsageError> {
     match parse(words, &[], start())? {
         Command::Run(config) => Ok(*config),
-        Command::Print(text) => panic!("a text in place of a configuration: {text}"),
+        other => panic!("in place of a configuration: {other:?}"),
     }
 }
 

@@ -96,6 +96,11 @@ pub trait Host: ForkHooks + Send + Sync {
         None
     }
 
+    /// What is worth knowing about the loaded application and what it runs in, as names and values; for `fcgi-run check`.
+    fn facts(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Runs `body` as an application thread: attached to the interpreter, if there is one, for its whole life.
     fn run_thread(&self, body: &mut dyn FnMut(&dyn Blocker));
 

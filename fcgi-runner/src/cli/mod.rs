@@ -16,6 +16,7 @@ use std::{
 
 use clap::error::ErrorKind;
 
+pub use self::commands::check::Check;
 pub use crate::options::{UsageError, option_names};
 use crate::{
     config::{Config, build::build, environment, file, settings::Settings},
@@ -27,6 +28,8 @@ use crate::{
 pub enum Command {
     /// Serve.
     Run(Box<Config>),
+    /// Look for what a start would run into.
+    Check(Box<Check>),
     /// Print this text to standard output, and exit with status 0: help, version, man page, explanations.
     Print(String),
 }
@@ -55,7 +58,7 @@ pub fn parse(
     if words::ask_for_help(words) {
         return Ok(Command::Print(help::text()));
     }
-    if let Some(command) = commands::read(words, start_dir) {
+    if let Some(command) = commands::read(words, environment, start_dir) {
         return command;
     }
     let flags = words::flags(words, start_dir)?;

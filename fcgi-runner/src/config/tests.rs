@@ -15,7 +15,7 @@ fn try_config(line: &str, variables: &[(&str, &str)], start_dir: &Path) -> Resul
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
     match parse(&words, &variables, start_dir) {
         Ok(Command::Run(config)) => Ok(*config),
-        Ok(Command::Print(text)) => panic!("{line} printed {text}"),
+        Ok(other) => panic!("{line} gave {other:?}"),
         Err(error) => Err(error.to_string()),
     }
 }

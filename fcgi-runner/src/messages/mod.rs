@@ -12,7 +12,7 @@ mod text;
 
 use std::fmt;
 
-pub use self::text::{explanation, overview};
+pub use self::text::{explanation, overview, wrapped};
 
 /// The number of a message, written `FR012`.
 ///

@@ -33,8 +33,9 @@ pub fn overview() -> String {
     out
 }
 
-/// Breaks a text into lines, each ended by a line feed, of at most [`WIDTH`] columns where its words allow that.
-fn wrapped(text: &str, first: &str, further: &str) -> String {
+/// Breaks a text into lines, each ended by a line feed, of at most 80 columns where its words allow that. The first line begins
+/// with `first`, the others with `further`.
+pub fn wrapped(text: &str, first: &str, further: &str) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut is_empty = true;

@@ -146,6 +146,16 @@ pub fn reap() -> Option<(ProcessId, End)> {
     }
 }
 
+/// Waits for the end of a child.
+pub fn wait_for_end(process: ProcessId) -> End {
+    match wait_for(Pid::from_raw(process.0)) {
+        Some(WaitStatus::Signaled(_, signal, _)) => End::Signaled(signal as i32),
+        Some(WaitStatus::Exited(_, status)) => End::Exited(status),
+        // Somebody else has heard of it.
+        _ => End::Exited(0),
+    }
+}
+
 /// Kills a child at once; one that is dead already needs nothing, and nobody else is touched.
 pub fn kill_now(process: ProcessId) {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;

@@ -285,7 +285,7 @@ fn clear_the_way(path: &Path, deadline: Instant) -> Result<(), ListenError> {
 }
 
 /// Whether nobody listens on the socket any more. What cannot be told counts as alive.
-fn is_dead(path: &Path) -> bool {
+pub(super) fn is_dead(path: &Path) -> bool {
     let connect = || -> io::Result<()> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;

@@ -20,6 +20,7 @@ pub mod notify;
 pub mod nursery;
 pub mod pidfile;
 pub mod poller;
+pub mod probe;
 pub mod process;
 pub mod scoreboard;
 pub mod signals;

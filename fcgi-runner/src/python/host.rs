@@ -15,6 +15,7 @@ use super::blocker::PyBlocker;
 use super::call::{PythonApplication, refuse, traceback};
 use super::child;
 use super::environ::EnvironBuilder;
+use super::facts;
 use super::interpreter;
 use super::interrupt::{self, Interrupter};
 use super::loader::{self, SearchPath, Target};
@@ -148,6 +149,13 @@ impl Host for PythonHost {
 
     fn substitute(&self) -> Option<Arc<dyn Application>> {
         Some(Arc::new(Substitute))
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        if !interpreter::is_started() {
+            return Vec::new();
+        }
+        Python::attach(|py| facts::facts(py).unwrap_or_default())
     }
 
     fn run_thread(&self, body: &mut dyn FnMut(&dyn Blocker)) {

@@ -5,6 +5,7 @@ mod call;
 mod child;
 mod environ;
 mod errors;
+mod facts;
 mod file_wrapper;
 mod host;
 mod input;

@@ -5,6 +5,7 @@
 
 mod address;
 mod cgi_fallback;
+mod check;
 mod life;
 mod logs;
 mod preview;
@@ -87,6 +88,7 @@ pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
             std::io::stdout().write_all(text.as_bytes()).map_err(system)?;
             Ok(Ended::Printed)
         }
+        Command::Check(check) => check::run(&check, door),
         Command::Run(config) => start(&config, door, &surroundings),
     }
 }

@@ -352,7 +352,7 @@ fn give_good_news(verdict: &mut Option<Verdict>) {
     }
 }
 
-fn system(error: &io::Error) -> Problem {
+pub(super) fn system(error: &io::Error) -> Problem {
     let message = format!("the system refuses what the server needs: {error}");
     Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, message, "")
 }

@@ -12,12 +12,15 @@ connections that were opened by then are put aside in the workers.
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fcgi_runner.django import database
 from fcgi_runner.starting import Application, OptionValue, applications_of, start, words_of
 
-__all__ = ["project_words", "runfastcgi"]
+__all__ = ["project_words", "runfastcgi", "words_with_project"]
+
+#: Words that are commands beside serving, where they come first.
+COMMANDS = ("check", "explain")
 
 
 def runfastcgi(argset: Iterable[str] = (), **kwargs: OptionValue | Application) -> bool:
@@ -37,6 +40,12 @@ def project_words() -> list[str]:
     """The word that names the project: beside an authorizer or a filter, nothing is served that is not named."""
     settings = os.environ.get("DJANGO_SETTINGS_MODULE")
     return [f"settings={settings}"] if settings else []
+
+
+def words_with_project(words: Sequence[str]) -> list[str]:
+    """The words of a command line with the one that names the project; a command, such as `check`, stays the first word."""
+    command = words[:1] if words and words[0].lower() in COMMANDS else []
+    return [*command, *([] if command == ["explain"] else project_words()), *words[len(command) :]]
 
 
 def _configured_application() -> Application | None:

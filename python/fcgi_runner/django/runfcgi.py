@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from fcgi_runner.django import database, project_words
+from fcgi_runner.django import database, words_with_project
 from fcgi_runner.starting import start
 
 __all__ = ["become", "main"]
@@ -35,7 +35,7 @@ def main() -> int:
     if path is not None:
         sys.path[:] = json.loads(path)
     database.put_aside_after_fork()
-    start(None, [*project_words(), *sys.argv[1:]])
+    start(None, words_with_project(sys.argv[1:]))
     return 0
 
 

@@ -14,6 +14,7 @@
 //! | `logs` | 560-579 | logs and log services |
 
 mod application;
+mod check;
 mod logs;
 mod preview;
 mod renew;
@@ -33,6 +34,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         workers::MESSAGES,
         requests::MESSAGES,
         preview::MESSAGES,
+        check::MESSAGES,
         renew::MESSAGES,
         logs::MESSAGES,
     ]
@@ -51,7 +53,7 @@ macro_rules! messages {
         example: $example:literal $(,)?
     })*) => {
         impl super::Code {
-            $(#[doc = $cause] pub const $name: Self = Self($number);)*
+            $(#[doc = "See the table for its meaning."] pub const $name: Self = Self($number);)*
         }
 
         pub(super) static MESSAGES: &[super::Message] = &[$(super::Message {

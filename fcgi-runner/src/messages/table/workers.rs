@@ -62,7 +62,7 @@ super::messages! {
                    serving. A restart, however, would fail now.",
         look: "The lines above in the log hold the traceback.",
         act: "Mend the code or its environment, check it, and reload again.",
-        example: "fcgi-run check && kill -HUP `cat mysite.pid`",
+        example: "fcgi-run check running config=mysite.toml && kill -HUP `cat mysite.pid`",
     }
     NEW_WORKER_FAILED = 147 {
         cause: "a new worker cannot serve",

@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """Shows the help of a broken project, too."""
-        asks = {"help", "version", "man"} & {word.lower() for word in options.get("words", ())}
+        asks = {"help", "version", "man", "check", "explain"} & {word.lower() for word in options.get("words", ())}
         return super().execute(*args, **{**options, "skip_checks": options.get("skip_checks") or bool(asks)})
 
     def check(self, *args: Any, **kwargs: Any) -> Any:
