@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    AccessRules, Config, HttpAddress, Limits, LogLevel, LogPlace, Method, OnAbort, StaticMount,
+    AccessRules, Config, HttpAddress, Limits, LogLevel, LogPlace, Method, OnAbort, Pool, StaticMount,
     listen::listen,
     log_format::{self, Pattern},
     settings::Settings,
@@ -28,7 +28,11 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         max_spare: read.count("maxspare")?.unwrap_or_default(),
         max_children: read.count("maxchildren")?.unwrap_or_default(),
         threads: read.count("threads")?,
+        pool: read.choice("pool", POOLS)?.unwrap_or(Pool::Dynamic),
         max_requests: read.number("maxrequests")?.unwrap_or_default(),
+        max_lifetime: read.time("maxlifetime")?.filter(|time| !time.is_zero()),
+        max_memory: read.number("maxmemory")?.filter(|size| *size > 0),
+        jitter: read.number("jitter")?.and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
         daemonize: read.flag("daemonize")?,
         pidfile: read.path("pidfile")?,
         workdir: read.path("workdir")?,
@@ -60,7 +64,7 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         statics: read.mounts("static")?,
         warnings,
     };
-    settle_spare(&mut config, settings.last("minspare").is_some());
+    settle_spare(&mut config, settings);
     warn_of_idle_options(&mut config);
     Ok(config)
 }
@@ -108,10 +112,24 @@ fn check_protocol(settings: &Settings) -> Result<(), UsageError> {
 }
 
 /// Brings the three numbers into an order that can be kept.
-fn settle_spare(config: &mut Config, typed: bool) {
+fn settle_spare(config: &mut Config, settings: &Settings) {
+    let typed = |name| settings.last(name).is_some();
+    let threaded = config.method == Some(Method::Threaded);
+    if config.pool == Pool::Static {
+        if typed("maxchildren") {
+            config.max_spare = config.max_children;
+        }
+        (config.min_spare, config.max_children) = (0, config.max_spare);
+        return;
+    }
+    if config.pool == Pool::OnDemand && !threaded {
+        // There is nothing to spare.
+        (config.min_spare, config.max_spare) = (0, 1);
+        return;
+    }
     if config.min_spare > config.max_spare {
         // Who types `maxspare=1` alone has said nothing wrong.
-        if typed {
+        if typed("minspare") {
             config.warnings.push(format!(
                 "`minspare={}` is more than `maxspare={}` and is lowered to it",
                 config.min_spare, config.max_spare
@@ -231,6 +249,9 @@ impl Reader<'_> {
 }
 
 const METHODS: &[(&str, Method)] = &[("prefork", Method::Prefork), ("threaded", Method::Threaded)];
+
+const POOLS: &[(&str, Pool)] =
+    &[("static", Pool::Static), ("dynamic", Pool::Dynamic), ("ondemand", Pool::OnDemand)];
 
 const ABORTS: &[(&str, OnAbort)] = &[("ignore", OnAbort::Ignore), ("interrupt", OnAbort::Interrupt)];
 

@@ -31,8 +31,16 @@ pub struct Config {
     pub max_children: usize,
     /// Application threads in each worker; `None` if not said.
     pub threads: Option<usize>,
+    /// What decides about the number of workers.
+    pub pool: Pool,
     /// Requests after which a worker is replaced; 0 is never.
     pub max_requests: u64,
+    /// How long a worker serves before it is replaced; `None` is for ever.
+    pub max_lifetime: Option<Duration>,
+    /// Bytes of resident memory above which a worker is replaced; `None` is no limit.
+    pub max_memory: Option<u64>,
+    /// By how many percent each worker's limits are lowered at most, up to 100.
+    pub jitter: u8,
     /// Whether to go to the background; `None` if not said.
     pub daemonize: Option<bool>,
     /// Where to write the process id.
@@ -120,6 +128,17 @@ pub enum Method {
     Prefork,
     /// By several threads of one process.
     Threaded,
+}
+
+/// What decides about the number of workers, or in a threaded server of threads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pool {
+    /// It is always `max_children`.
+    Static,
+    /// How many are idle.
+    Dynamic,
+    /// Connections that wait.
+    OnDemand,
 }
 
 /// What peers may make a worker do: sizes in bytes, numbers and times.

@@ -7,6 +7,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use super::reason::Reason;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg, sendmsg, socketpair,
 };
@@ -24,6 +25,8 @@ pub enum Report {
     StartFailed(String),
     /// The worker takes no more connections and ends by itself.
     Leaving,
+    /// The worker is to be replaced, and serves until it is; `urgent`: as soon as others can do without it.
+    Due { reason: Reason, urgent: bool },
 }
 
 /// What the master tells a worker.
@@ -71,6 +74,9 @@ impl Line {
             Report::ImportFailed(text) => (b'I', text),
             Report::StartFailed(text) => (b'F', text),
             Report::Leaving => (b'L', ""),
+            Report::Due { reason, urgent } => {
+                return self.send(&[IoSlice::new(&[b'D', reason.code(), u8::from(*urgent)])]);
+            }
         };
         let mut cut = text.len().min(MAX_TEXT);
         while !text.is_char_boundary(cut) {
@@ -99,6 +105,10 @@ impl Line {
                 b'I' => Some(Report::ImportFailed(text())),
                 b'F' => Some(Report::StartFailed(text())),
                 b'L' => Some(Report::Leaving),
+                b'D' => {
+                    let reason = message.get(1).and_then(|code| Reason::from_code(*code))?;
+                    Some(Report::Due { reason, urgent: message.get(2) == Some(&1) })
+                }
                 _ => None,
             }
         })
@@ -183,8 +193,14 @@ mod tests {
         assert_eq!(master.next_report(), Heard::Silence);
         worker.report(&Report::ImportFailed("no module named `x`".into()));
         worker.report(&Report::Ready);
+        worker.report(&Report::Due { reason: Reason::Memory, urgent: true });
+        worker.send(&[IoSlice::new(&[b'D', 0, 1])]);
+        worker.send(&[IoSlice::new(b"D")]);
         assert_eq!(master.next_report(), Heard::Message(Report::ImportFailed("no module named `x`".into())));
         assert_eq!(master.next_report(), Heard::Message(Report::Ready));
+        let due = Report::Due { reason: Reason::Memory, urgent: true };
+        assert_eq!(master.next_report(), Heard::Message(due));
+        assert_eq!(master.next_report(), Heard::Silence, "what makes no sense is passed over");
         master.order(Order::Retire);
         master.order(Order::ReopenLogs);
         assert_eq!(worker.next_order(), Heard::Message(Order::Retire));

@@ -8,7 +8,7 @@ use fcgi_proto::{Limits, ServerValues};
 
 use super::{logs, problem};
 use crate::app::{Application, Host, probe};
-use crate::config::{Config, Method};
+use crate::config::{Config, Method, Pool};
 use crate::messages::Code;
 use crate::os::channel::{Line, Report};
 use crate::os::handoff::Handoff;
@@ -40,6 +40,9 @@ pub(super) fn thread_rules(config: &Config, alone: bool) -> Option<ThreadRules> 
     match (config.method, config.threads) {
         (_, Some(1)) => None,
         (_, Some(count)) => Some(ThreadRules::fixed(count)),
+        (Some(Method::Threaded), None) if config.pool == Pool::Static => {
+            Some(ThreadRules::fixed(config.max_children))
+        }
         (Some(Method::Threaded), None) if alone => Some(ThreadRules {
             // A web server that starts us sends few requests at once to one process: start with one thread.
             max_spare: 1,

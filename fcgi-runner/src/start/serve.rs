@@ -16,7 +16,7 @@ use super::preview::Preview;
 use super::surroundings::Surroundings;
 use super::{Ended, Problem, tell};
 use crate::app::{Application, Host, ProcessModel, probe};
-use crate::config::{Config, Method};
+use crate::config::{self, Config, Method};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
 use crate::os::daemon::Verdict;
@@ -28,7 +28,7 @@ use crate::os::signals::{self, Blocked};
 use crate::os::stdio::LogFiles;
 use crate::os::watch::Watch;
 use crate::status::About;
-use crate::supervisor::policy::Rules;
+use crate::supervisor::policy::{Pool, Rules};
 use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Record, Watched};
 
 /// A server with its listeners.
@@ -98,7 +98,7 @@ impl<'s> Server<'s> {
         if self.config.preload && alone {
             self.host.preload()?;
         }
-        let slots = NonZeroUsize::new(if alone { 1 } else { self.config.max_children * 2 + 16 });
+        let slots = NonZeroUsize::new(if alone { 1 } else { 2 * self.most_workers() + 16 });
         let board =
             Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN), threads.map_or(1, |rules| rules.max_threads))
                 .map_err(|error| system(&error))?;
@@ -302,13 +302,29 @@ impl<'s> Server<'s> {
             Some(Method::Threaded) => (0, 1, 1),
             _ => (config.min_spare, config.max_spare, config.max_children),
         };
+        let pool = match config.pool {
+            // Of a threaded server, it is the number of threads that does not change.
+            config::Pool::Static if config.method != Some(Method::Threaded) => Pool::Static,
+            config::Pool::Static | config::Pool::Dynamic => Pool::Dynamic,
+            config::Pool::OnDemand => Pool::OnDemand,
+        };
         Rules {
+            pool,
             min_spare,
             max_spare,
             max_children,
+            most: self.most_workers(),
+            idle_timeout: config.limits.idle_timeout,
+            max_lifetime: config.max_lifetime,
+            jitter: config.jitter,
             stop_timeout: config.stop_timeout,
             start_timeout: config.start_timeout,
         }
+    }
+
+    /// How many workers there can ever be, when the operator says so later. A slot that is not used costs nothing.
+    fn most_workers(&self) -> usize {
+        self.config.max_children * 2 + 32
     }
 
     /// The script that a web server has started.

@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Instant;
 
+use super::departures::Departure;
 use super::output::Outlets;
-use super::policy::{Event, WorkerId};
+use super::policy::{Event, Reason, WorkerId};
 use super::{Child, Failure, Master, Outcome};
 use crate::messages::Code;
 use crate::os::channel::{self, Line};
@@ -26,10 +27,9 @@ impl Master<'_> {
                 if let Err(error) = self.poller.watch(&line, id.0 as Token) {
                     tracing::error!(%error, "a worker cannot be heard");
                 }
-                self.workers.insert(
-                    id,
-                    Child { process, line, slot, is_ready: false, is_probing: false, retired: false },
-                );
+                let (since, is_ready, is_probing, retired) = (Instant::now(), false, false, false);
+                let child = Child { process, line, slot, since, is_ready, is_probing, retired };
+                self.workers.insert(id, child);
             }
             Err(error) => {
                 tracing::error!(code = %Code::WORKER_START, %error, "a worker cannot be started");
@@ -139,17 +139,16 @@ impl Master<'_> {
     fn bury(&mut self, id: WorkerId, end: End) {
         let Some(child) = self.workers.remove(&id) else { return };
         let served = self.job.board.slot(child.slot).load().served;
-        let is_wanted = child.retired && end == End::Exited(0) || self.released;
-        self.show_end(&child, if is_wanted { "left" } else { "died" }, Some(end).filter(|_| !is_wanted));
+        let reason = match self.policy.reason_of_end(id) {
+            Reason::Failed => Reason::Failed,
+            _ if end != End::Exited(0) => Reason::Died,
+            reason => reason,
+        };
+        let (pid, age) = (child.process.map(|process| process.0), child.since.elapsed());
+        self.note_departure(&child, Departure { pid, end, reason, served, age });
         self.job.board.close_slot(child.slot);
         let _ = self.poller.forget(&child.line);
-        let pid = child.process.map(|process| process.0);
         self.name_outlets(id, pid);
-        if is_wanted {
-            tracing::debug!(pid, served, "worker has left");
-        } else if self.policy.is_announced() {
-            tracing::warn!(code = %Code::WORKER_DIED, pid, end = %end, served, "worker died unexpectedly");
-        }
         if !child.is_ready && !child.retired && self.failure.is_none() {
             let which = if self.policy.is_announced() { "a new worker" } else { "the first worker" };
             let text = format!("{which} died while it imported the application ({end})");

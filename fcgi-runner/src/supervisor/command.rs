@@ -1,8 +1,12 @@
 //! What the master can be asked to do, whoever asks: signals, files that were touched, an operator.
 
-use super::policy::Event;
+use std::time::Instant;
+
+use super::policy::{Event, Reason, WorkerId};
 use super::{Failure, Master, Outcome};
 use crate::messages::Code;
+use crate::os::channel::Order;
+use crate::os::fork::ProcessId;
 
 /// Something to be done with the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,11 +23,31 @@ pub enum Command {
     More,
     /// One worker less, for good.
     Fewer,
+    /// So many workers, for good; in a pool on demand, at most so many.
+    Scale(usize),
+    /// Replace the worker of this pid; it serves until the next one does.
+    Recycle(i32),
+}
+
+/// Why a command is not obeyed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refused {
+    #[error("the number of workers cannot be changed: the application was told that one process serves it")]
+    Alone,
+    #[error("the number of workers is 1 at least and {0} at most")]
+    Number(usize),
+    #[error("no worker has the pid {0}")]
+    NoWorker(i32),
+    #[error("the worker {0} is leaving already")]
+    Leaving(i32),
 }
 
 impl Master<'_> {
     /// Begins to do it; what comes of it is told in the log.
-    pub(super) fn command(&mut self, command: Command) {
+    ///
+    /// # Errors
+    /// What cannot be done leaves everything as it was.
+    pub(super) fn command(&mut self, command: Command) -> Result<(), Refused> {
         match command {
             Command::Reload => self.reload(),
             Command::Stop => self.stop(),
@@ -32,8 +56,54 @@ impl Master<'_> {
                 self.tell_policy(Event::StopNow);
             }
             Command::ReopenLogs => self.reopen_logs(),
-            Command::More => self.tell_policy(Event::More),
-            Command::Fewer => self.tell_policy(Event::Fewer),
+            Command::More => return self.scale(self.policy.scale_now() + 1),
+            Command::Fewer => return self.scale(self.policy.scale_now().saturating_sub(1)),
+            Command::Scale(count) => return self.scale(count),
+            Command::Recycle(pid) => {
+                let id = self.worker_of(pid)?;
+                self.tell_policy(Event::Due { id, reason: Reason::Operator, urgent: false });
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Master::command`], where nobody waits for an answer.
+    pub(super) fn obey(&mut self, command: Command) {
+        if let Err(refused) = self.command(command) {
+            tracing::warn!(cause = %refused, "not done");
+        }
+    }
+
+    fn scale(&mut self, count: usize) -> Result<(), Refused> {
+        let most = self.policy.largest_scale();
+        if !self.policy.can_scale() {
+            return Err(Refused::Alone);
+        }
+        if !(1..=most).contains(&count) {
+            return Err(Refused::Number(most));
+        }
+        tracing::info!(from = self.policy.scale_now(), to = count, "changing the number of workers");
+        self.tell_policy(Event::Scale(count));
+        // Those that are too many are seen at once.
+        self.next_look = Instant::now();
+        Ok(())
+    }
+
+    fn worker_of(&self, pid: i32) -> Result<WorkerId, Refused> {
+        let wanted = Some(ProcessId(pid));
+        let (id, child) =
+            self.workers.iter().find(|(_, child)| child.process == wanted).ok_or(Refused::NoWorker(pid))?;
+        if child.retired { Err(Refused::Leaving(pid)) } else { Ok(*id) }
+    }
+
+    fn reopen_logs(&self) {
+        (self.job.reopen_logs)();
+        for child in self.workers.values() {
+            child.line.order(Order::ReopenLogs);
+        }
+        self.reopen_logs_of_nurseries();
+        if let Some((_, line)) = &self.front {
+            line.order(Order::ReopenLogs);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod children;
 mod command;
+mod departures;
 mod nursery;
 mod output;
 pub mod policy;
@@ -17,7 +18,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use self::command::Command;
+pub use self::command::{Command, Refused};
 pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
 use self::output::{OUTLET, Outlets};
@@ -29,6 +30,7 @@ use crate::app::{Blocker, Host};
 use crate::messages::Code;
 use crate::os::channel::{Heard, Line, Order, Report};
 use crate::os::fork::{self, ProcessId};
+use crate::os::jitter::Jitter;
 use crate::os::notify::ServiceManager;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::{Load, Phase, Scoreboard};
@@ -101,6 +103,8 @@ struct Child {
     process: Option<ProcessId>,
     line: Line,
     slot: usize,
+    /// When it was asked for.
+    since: Instant,
     is_ready: bool,
     /// It has imported the application and tries it.
     is_probing: bool,
@@ -143,7 +147,7 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
     poller.watch(signals, SIGNALS)?;
     poller.watch(job.board.bell(), BELL)?;
     let now = Instant::now();
-    let policy = Policy::new(job.rules, now);
+    let policy = Policy::new(job.rules, Jitter::of_this_process().number(), now);
     let mut master = Master {
         job,
         policy,
@@ -240,28 +244,17 @@ impl Master<'_> {
             match signal {
                 Signal::SIGTERM | Signal::SIGINT => {
                     tracing::info!(signal = signal.as_str(), "stopping");
-                    self.command(Command::Stop);
+                    self.obey(Command::Stop);
                 }
-                Signal::SIGQUIT => self.command(Command::StopNow),
-                Signal::SIGHUP => self.command(Command::Reload),
-                Signal::SIGUSR1 if self.job.usr1_finishes => self.command(Command::Stop),
-                Signal::SIGUSR1 => self.command(Command::ReopenLogs),
-                Signal::SIGTTIN => self.command(Command::More),
-                Signal::SIGTTOU => self.command(Command::Fewer),
+                Signal::SIGQUIT => self.obey(Command::StopNow),
+                Signal::SIGHUP => self.obey(Command::Reload),
+                Signal::SIGUSR1 if self.job.usr1_finishes => self.obey(Command::Stop),
+                Signal::SIGUSR1 => self.obey(Command::ReopenLogs),
+                Signal::SIGTTIN => self.obey(Command::More),
+                Signal::SIGTTOU => self.obey(Command::Fewer),
                 Signal::SIGCHLD => self.reap(),
                 _ => {}
             }
-        }
-    }
-
-    fn reopen_logs(&self) {
-        (self.job.reopen_logs)();
-        for child in self.workers.values() {
-            child.line.order(Order::ReopenLogs);
-        }
-        self.reopen_logs_of_nurseries();
-        if let Some((_, line)) = &self.front {
-            line.order(Order::ReopenLogs);
         }
     }
 
@@ -281,6 +274,9 @@ impl Master<'_> {
                     child.retired = true;
                     self.show_phase(id, Phase::Leaving);
                     self.tell_policy(Event::Leaving(id));
+                }
+                Heard::Message(Report::Due { reason, urgent }) => {
+                    self.tell_policy(Event::Due { id, reason, urgent });
                 }
                 Heard::Silence => return,
                 Heard::Gone => {

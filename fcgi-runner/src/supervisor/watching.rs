@@ -20,11 +20,11 @@ impl Master<'_> {
         if let Some(file) = self.job.watched.script.as_mut().and_then(|watch| watch.look(now)) {
             tracing::info!(file = %file.display(), "the script has changed: finishing, so that it is started anew");
             self.job.watched.script = None;
-            self.command(Command::Stop);
+            self.obey(Command::Stop);
         }
         if let Some(file) = self.job.watched.touched.as_mut().and_then(|watch| watch.look(now)) {
             tracing::info!(file = %file.display(), "touched");
-            self.command(Command::Reload);
+            self.obey(Command::Reload);
         }
     }
 

@@ -4,7 +4,7 @@ use super::super::{
     OptionSpec,
     Preset::{self, Depends, Nothing},
     Section,
-    ValueKind::{self, Choice, Flag, Log, Mode, Number, Page, Path, PathList, Seconds, Text, Words},
+    ValueKind::{self, Choice, Flag, Log, Mode, Number, Page, Path, PathList, Seconds, Size, Text, Words},
 };
 use super::option;
 
@@ -46,6 +46,16 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
     },
     option(
         Section::Processes,
+        "pool",
+        Choice(&[("dynamic", &[]), ("static", &[]), ("ondemand", &[])]),
+        "NAME",
+        Preset::Value("dynamic"),
+        "How many workers there are: by the spare rules (`dynamic`), always `maxchildren` (`static`; without it, `maxspare`), or \
+         none until a connection waits, `maxchildren` at most, each gone after `idletimeout` without a request (`ondemand`). \
+         With `threaded`, `static` is about threads, and `ondemand` lets the one process go",
+    ),
+    option(
+        Section::Processes,
         "threads",
         COUNT,
         "N",
@@ -58,7 +68,34 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
         Number { min: 0, max: u64::MAX },
         "N",
         Preset::Value("0"),
-        "Replace a worker after so many requests; 0 is never",
+        "Replace a worker after so many requests; it serves until the next one does. Where `jitter` comes to nothing, as below \
+         10 requests, it serves exactly so many. 0 is never",
+    ),
+    option(
+        Section::Processes,
+        "maxlifetime",
+        Seconds,
+        "SECONDS",
+        Preset::Value("0"),
+        "Replace a worker that has served for so long; 0 is never",
+    ),
+    option(
+        Section::Processes,
+        "maxmemory",
+        Size { max: 1 << 50 },
+        "SIZE",
+        Preset::Value("0"),
+        "Replace a worker that takes more memory after a request: its resident set (RSS), with what it shares with others. \
+         0 is no limit",
+    ),
+    option(
+        Section::Processes,
+        "jitter",
+        Number { min: 0, max: 100 },
+        "PERCENT",
+        Preset::Value("10"),
+        "Lower `maxrequests`, `maxlifetime` and `maxmemory` for each worker by a random part of up to this, so that not all \
+         are due at once. One is replaced at a time, but for those with more than twice `maxmemory`",
     ),
     option(
         Section::Processes,

@@ -18,6 +18,8 @@ pub struct Slot {
     served: AtomicU64,
     /// Connections whose turn has not come, although they have input.
     waiting: AtomicU32,
+    /// Connections that are open.
+    connections: AtomicU32,
     phase: AtomicU8,
     pid: AtomicU32,
     /// Which reload has brought the worker: 0 is the start.
@@ -56,6 +58,8 @@ pub struct Load {
     pub running: u32,
     pub threads: u32,
     pub served: u64,
+    /// Connections that are open.
+    pub connections: u32,
 }
 
 /// How far a worker is.
@@ -94,6 +98,7 @@ impl Slot {
         self.running.store(0, Ordering::Relaxed);
         self.served.store(0, Ordering::Relaxed);
         self.waiting.store(0, Ordering::Relaxed);
+        self.connections.store(0, Ordering::Relaxed);
         self.pid.store(0, Ordering::Relaxed);
         self.resident.store(0, Ordering::Relaxed);
         self.set_phase(Phase::Starting);
@@ -126,6 +131,11 @@ impl Slot {
         self.waiting.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
+    /// Says how many connections are open.
+    pub fn set_connections(&self, count: usize) {
+        self.connections.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
     pub(super) fn could_help(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0 && self.load().is_idle()
     }
@@ -152,6 +162,7 @@ impl Slot {
             running: self.running.load(Ordering::Relaxed),
             threads: self.threads.load(Ordering::Relaxed),
             served: self.served.load(Ordering::Relaxed),
+            connections: self.connections.load(Ordering::Relaxed),
         }
     }
 

@@ -17,7 +17,8 @@ fn a_slot_counts_and_tells_when_it_is_busy() {
     assert!(slot.begin());
     assert!(!slot.load().is_idle());
     assert_eq!(slot.end(), 1);
-    assert_eq!(slot.load(), Load { running: 1, threads: 2, served: 1 });
+    slot.set_connections(3);
+    assert_eq!(slot.load(), Load { running: 1, threads: 2, served: 1, connections: 3 });
     assert!(slot.load().is_idle());
     assert_eq!(board.idle_besides(0, 9), 1);
     assert_eq!(board.idle_besides(1, 9), 0);

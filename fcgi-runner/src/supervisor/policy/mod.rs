@@ -3,13 +3,22 @@
 //! A pure state machine. Events and the time come in as arguments, actions come out; there is no clock and no system call
 //! here, so whole lives of a server can be played through in a test.
 
+mod demand;
+mod life;
+mod patience;
+mod recycle;
 mod reload;
 mod size;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use self::demand::Demand;
+use self::patience::Patience;
+use self::recycle::Due;
 use crate::os::channel::Order;
+use crate::os::jitter::Jitter;
+pub use crate::os::reason::Reason;
 use crate::os::scoreboard::Load;
 
 /// Names a worker for the life of the master.
@@ -19,16 +28,36 @@ pub struct WorkerId(pub u32);
 /// The numbers that the operator has set.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rules {
+    pub pool: Pool,
     /// Fewer idle workers than this: start more.
     pub min_spare: usize,
-    /// Workers at the start, and the most that stay idle.
+    /// Workers at the start, and the most that stay idle; in a static pool, their number.
     pub max_spare: usize,
-    /// Never more workers than this, but for those that leave.
+    /// Never more workers than this, but for those that leave, and one that comes for one that is about to.
     pub max_children: usize,
+    /// The most that the two above may be set to later.
+    pub most: usize,
+    /// A worker on demand that has had no request for so long leaves.
+    pub idle_timeout: Duration,
+    /// A worker that has served for so long is replaced.
+    pub max_lifetime: Option<Duration>,
+    /// That time is made shorter by a random part of up to so many percent.
+    pub jitter: u8,
     /// How long running requests may take at a stop.
     pub stop_timeout: Duration,
     /// How long a worker may take until it serves; `None` is for ever.
     pub start_timeout: Option<Duration>,
+}
+
+/// What decides about the number of workers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pool {
+    /// It is always the same.
+    Static,
+    /// How many are idle.
+    Dynamic,
+    /// Connections that wait; there is no worker without.
+    OnDemand,
 }
 
 /// What has happened.
@@ -42,6 +71,10 @@ pub enum Event {
     Leaving(WorkerId),
     /// The worker has ended; also told when it could not be forked.
     Ended(WorkerId),
+    /// The worker is to be replaced; `urgent`: as soon as others can do without it.
+    Due { id: WorkerId, reason: Reason, urgent: bool },
+    /// A connection waits, told while [`Policy::watches_queue`].
+    Waiting,
     /// Stop when the running requests are done; a second time, at once.
     Stop,
     /// Stop at once.
@@ -54,6 +87,8 @@ pub enum Event {
     More,
     /// One worker less, for good.
     Fewer,
+    /// So many workers, for good; on demand, at most so many.
+    Scale(usize),
 }
 
 /// What is to be done.
@@ -92,18 +127,23 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Policy {
     rules: Rules,
+    /// The application was told that no other process serves it, and may rely on that.
+    alone: bool,
     workers: BTreeMap<WorkerId, Worker>,
     next_id: u32,
     generation: u32,
+    /// How many new workers there are to be before a reload is done, in a pool on demand.
+    renewal: usize,
     phase: Phase,
     announced: bool,
     finished: bool,
-    /// Workers that died young, one after the other.
-    young_deaths: u32,
-    died_young_at: Option<Instant>,
-    spawn_not_before: Option<Instant>,
+    patience: Patience,
+    demand: Demand,
     /// How many may be started at the next look.
     burst: usize,
+    /// When the next worker may be replaced, if one takes long to leave.
+    next_exchange: Option<Instant>,
+    jitter: Jitter,
     actions: VecDeque<Action>,
 }
 
@@ -111,7 +151,18 @@ pub struct Policy {
 struct Worker {
     stage: Stage,
     generation: u32,
+    /// Of the stage.
     since: Instant,
+    /// Why it leaves.
+    reason: Option<Reason>,
+    /// Why it is to be replaced.
+    due: Option<Due>,
+    /// Whom it is to replace when it serves.
+    replaces: Option<WorkerId>,
+    /// When it has served long enough.
+    expires: Option<Instant>,
+    /// How many requests it had served when it was last seen to have something to do, and when that was.
+    last_seen: (u64, Instant),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,25 +185,30 @@ enum Phase {
 }
 
 impl Policy {
-    /// Begins with one worker, to see whether the application can be imported at all.
-    pub fn new(mut rules: Rules, now: Instant) -> Self {
+    /// Begins with one worker, to see whether the application can be imported at all. The seed makes servers differ in when
+    /// they replace workers.
+    pub fn new(mut rules: Rules, seed: u64, now: Instant) -> Self {
         rules.max_spare = rules.max_spare.max(1);
-        rules.max_children = rules.max_children.max(rules.max_spare);
+        rules.max_children = rules.max_children.max(1);
         let mut policy = Self {
             rules,
+            alone: false,
             workers: BTreeMap::new(),
             next_id: 0,
             generation: 0,
+            renewal: 1,
             phase: Phase::Serving,
             announced: false,
             finished: false,
-            young_deaths: 0,
-            died_young_at: None,
-            spawn_not_before: None,
+            patience: Patience::default(),
+            demand: Demand::default(),
             burst: 1,
+            next_exchange: None,
+            jitter: Jitter::from_seed(seed),
             actions: VecDeque::new(),
         };
-        policy.spawn(now);
+        policy.alone = policy.cap() == 1;
+        policy.spawn(None, now);
         policy
     }
 
@@ -161,8 +217,10 @@ impl Policy {
         match event {
             Event::Ready(id) => self.ready(id, now),
             Event::Failed(id) => self.failed(id, now),
-            Event::Leaving(id) => self.set_stage(id, Stage::Leaving, now),
+            Event::Leaving(id) => self.leaving(id, now),
             Event::Ended(id) => self.ended(id, now),
+            Event::Due { id, reason, urgent } => self.note_due(id, reason, urgent, now),
+            Event::Waiting => self.note_waiting(now),
             Event::Stop if matches!(self.phase, Phase::Stopping { deadline: Some(_), .. }) => {
                 self.stop(now, true);
             }
@@ -170,15 +228,11 @@ impl Policy {
             Event::StopNow => self.stop(now, true),
             Event::HandOver => self.hand_over(now),
             Event::Reload => self.reload(now),
-            // The application was told that it is alone, and may rely on it.
-            Event::More | Event::Fewer if self.rules.max_children == 1 => {}
-            Event::More => {
-                self.rules.max_spare += 1;
-                self.rules.max_children = self.rules.max_children.max(self.rules.max_spare);
-            }
-            Event::Fewer => self.rules.max_spare = self.rules.max_spare.saturating_sub(1).max(1),
+            Event::More => self.scale(self.scale_now() + 1),
+            Event::Fewer => self.scale(self.scale_now().saturating_sub(1)),
+            Event::Scale(count) => self.scale(count),
         }
-        self.refill(now);
+        self.settle(now);
     }
 
     /// Looks at the load of the workers and at the time: grows, shrinks, kills what is too slow to stop.
@@ -190,14 +244,20 @@ impl Policy {
         }
         self.give_up_late(now);
         if self.announced && self.phase == Phase::Serving {
-            let idle: Vec<WorkerId> = self
-                .current()
-                .filter(|(id, worker)| worker.stage == Stage::Serving && load(*id).is_idle())
-                .map(|(id, _)| id)
-                .collect();
-            self.grow(idle.len(), now);
-            self.shrink(&idle, now);
+            match self.rules.pool {
+                Pool::OnDemand => self.dismiss_idle(&load, now),
+                Pool::Static | Pool::Dynamic => self.follow_load(&load, now),
+            }
         }
+        self.settle(now);
+    }
+
+    /// What follows from the time and from what has happened alone.
+    fn settle(&mut self, now: Instant) {
+        self.forgive(now);
+        self.finish_reload(now);
+        self.expire(now);
+        self.recycle(now);
         self.refill(now);
     }
 
@@ -206,12 +266,16 @@ impl Policy {
         self.actions.pop_front()
     }
 
-    /// When [`Policy::look`] has to be called at the latest.
+    /// When [`Policy::look`] has to be called at the latest; for [`Policy::answer_demand`], there is [`Policy::demand_at`].
     pub fn wake_at(&self) -> Option<Instant> {
         match self.phase {
             Phase::Stopping { deadline, killed: false } => deadline,
             Phase::Stopping { .. } => None,
-            _ => self.spawn_not_before.into_iter().chain(self.starts_until()).min(),
+            _ => {
+                let times =
+                    [self.spawn_not_before(), self.next_exchange, self.next_expiry(), self.starts_until()];
+                times.into_iter().flatten().min()
+            }
         }
     }
 
@@ -224,7 +288,8 @@ impl Policy {
 
     /// The idle workers below which the master wants to be woken; 0 when it could not start more anyway.
     pub fn wanted_idle(&self) -> usize {
-        if self.alive() < self.cap() { self.min_spare() } else { 0 }
+        let wanted = if self.rules.pool == Pool::OnDemand { 1 } else { self.min_spare() };
+        if self.alive() < self.cap() { wanted } else { 0 }
     }
 
     /// Which reload brings the workers that are started now; 0 is the start.
@@ -237,118 +302,8 @@ impl Policy {
         self.announced
     }
 
-    fn ready(&mut self, id: WorkerId, now: Instant) {
-        self.set_stage(id, Stage::Serving, now);
-        if let Phase::Stopping { deadline, .. } = self.phase {
-            self.tell(id, if deadline.is_some() { Order::Stop } else { Order::Retire });
-            return;
-        }
-        if !std::mem::replace(&mut self.announced, true) {
-            self.actions.push_back(Action::Announce);
-        }
-        if self.phase == Phase::Reloading {
-            self.roll(now);
-        }
-    }
-
-    fn failed(&mut self, id: WorkerId, now: Instant) {
-        let is_new = self.is_current(id);
-        self.set_stage(id, Stage::Leaving, now);
-        if !self.announced {
-            self.finish(Verdict::NeverServed);
-        } else if self.phase == Phase::Reloading && is_new {
-            self.abandon_reload(now);
-        } else if self.phase == Phase::Serving {
-            self.died_young(now);
-        }
-    }
-
-    fn ended(&mut self, id: WorkerId, now: Instant) {
-        let Some(worker) = self.workers.remove(&id) else { return };
-        match (self.phase, worker.stage) {
-            (Phase::Stopping { .. }, _) => {
-                if self.workers.is_empty() {
-                    self.finish(Verdict::Stopped);
-                }
-            }
-            (_, Stage::Leaving) => {}
-            (_, Stage::Starting) if !self.announced => self.finish(Verdict::NeverServed),
-            (Phase::Reloading, Stage::Starting) if worker.generation == self.generation => {
-                self.abandon_reload(now);
-            }
-            (_, Stage::Starting) => self.died_young(now),
-            (_, Stage::Serving) if now.saturating_duration_since(worker.since) < YOUNG => {
-                self.died_young(now);
-            }
-            (_, Stage::Serving) => self.young_deaths = 0,
-        }
-    }
-
-    fn stop(&mut self, now: Instant, at_once: bool) {
-        let first = !matches!(self.phase, Phase::Stopping { deadline: Some(_), .. });
-        let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
-        self.phase = Phase::Stopping { deadline: Some(now + self.rules.stop_timeout), killed: at_once };
-        self.spawn_not_before = None;
-        for id in &ids {
-            if at_once {
-                self.actions.push_back(Action::Kill(*id));
-            } else if first {
-                self.tell(*id, Order::Stop);
-            }
-        }
-        if ids.is_empty() {
-            self.finish(Verdict::Stopped);
-        }
-    }
-
-    fn hand_over(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Stopping { .. }) {
-            return;
-        }
-        self.phase = Phase::Stopping { deadline: None, killed: false };
-        self.spawn_not_before = None;
-        let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
-        for id in &ids {
-            self.retire(*id, now);
-        }
-        if ids.is_empty() {
-            self.finish(Verdict::Stopped);
-        }
-    }
-
-    fn spawn(&mut self, now: Instant) {
-        let id = WorkerId(self.next_id);
-        self.next_id += 1;
-        self.workers.insert(id, Worker { stage: Stage::Starting, generation: self.generation, since: now });
-        self.actions.push_back(Action::Spawn(id));
-    }
-
-    fn retire(&mut self, id: WorkerId, now: Instant) {
-        self.set_stage(id, Stage::Leaving, now);
-        self.tell(id, Order::Retire);
-    }
-
     fn tell(&mut self, id: WorkerId, order: Order) {
         self.actions.push_back(Action::Tell(id, order));
-    }
-
-    fn finish(&mut self, verdict: Verdict) {
-        if std::mem::replace(&mut self.finished, true) {
-            return;
-        }
-        for id in self.workers.keys() {
-            self.actions.push_back(Action::Kill(*id));
-        }
-        self.actions.push_back(Action::Finish(verdict));
-    }
-
-    fn set_stage(&mut self, id: WorkerId, stage: Stage, now: Instant) {
-        if let Some(worker) = self.workers.get_mut(&id)
-            && worker.stage != Stage::Leaving
-        {
-            worker.stage = stage;
-            worker.since = now;
-        }
     }
 
     /// Workers of the newest generation that are not leaving.
@@ -359,28 +314,19 @@ impl Policy {
             .map(|(id, worker)| (*id, worker))
     }
 
+    /// Those of them that serve.
+    fn serving(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
+        self.current().filter(|(_, worker)| worker.stage == Stage::Serving)
+    }
+
     fn alive(&self) -> usize {
         self.current().count()
     }
 
-    /// More than `max_spare` would be let go again at once.
-    fn min_spare(&self) -> usize {
-        self.rules.min_spare.min(self.rules.max_spare)
-    }
-
-    fn floor(&self) -> usize {
-        self.rules.max_spare
-    }
-
-    fn cap(&self) -> usize {
-        self.rules.max_children
+    fn is_serving_phase(&self) -> bool {
+        self.announced && !self.finished && self.phase == Phase::Serving
     }
 }
 
-/// A worker that dies earlier than this after its start makes the master wait with the next.
-const YOUNG: Duration = Duration::from_secs(10);
-
-#[cfg(test)]
-mod renewal_tests;
 #[cfg(test)]
 mod tests;

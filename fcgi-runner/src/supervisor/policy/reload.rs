@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use super::{Action, Phase, Policy, Stage, WorkerId};
+use super::{Action, Phase, Policy, Pool, Reason, Stage, WorkerId};
 
 impl Policy {
     pub(super) fn reload(&mut self, now: Instant) {
@@ -11,34 +11,45 @@ impl Policy {
             return;
         }
         // A reload within a reload begins anew: the half-new workers are old ones then.
+        self.renewal = self.alive();
         self.generation = self.next_generation();
         self.phase = Phase::Reloading;
-        self.young_deaths = 0;
-        self.spawn_not_before = None;
-        self.spawn(now);
+        self.forget_deaths();
+        self.spawn(None, now);
+    }
+
+    /// How many new workers have to serve before all old ones leave.
+    pub(super) fn renewed_size(&self) -> usize {
+        match self.rules.pool {
+            Pool::Static | Pool::Dynamic => self.floor(),
+            Pool::OnDemand => self.renewal.clamp(1, self.cap()),
+        }
     }
 
     pub(super) fn next_generation(&self) -> u32 {
         self.workers.values().map(|worker| worker.generation).max().unwrap_or(0).max(self.generation) + 1
     }
 
-    /// One new worker serves: one old may leave; when enough new ones serve, all old do.
+    /// One new worker serves: one old may leave.
     pub(super) fn roll(&mut self, now: Instant) {
-        let new = self.current().filter(|(_, worker)| worker.stage == Stage::Serving).count();
-        let old: Vec<WorkerId> = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.generation != self.generation && worker.stage != Stage::Leaving)
-            .map(|(id, _)| *id)
-            .collect();
-        let done = new >= self.floor();
-        let leaving = if done { old.len() } else { 1 };
-        for id in old.into_iter().take(leaving) {
-            self.retire(id, now);
-        }
-        if done {
+        self.dismiss_old(1, now);
+    }
+
+    /// Ends a reload when enough new ones serve, or fewer are wanted than were.
+    pub(super) fn finish_reload(&mut self, now: Instant) {
+        if self.phase == Phase::Reloading && self.serving().count() >= self.renewed_size() {
+            self.dismiss_old(usize::MAX, now);
             self.phase = Phase::Serving;
             self.actions.push_back(Action::Reloaded);
+        }
+    }
+
+    fn dismiss_old(&mut self, count: usize, now: Instant) {
+        let is_old =
+            |worker: &super::Worker| worker.generation != self.generation && worker.stage != Stage::Leaving;
+        let old = self.workers.iter().filter(|(_, worker)| is_old(worker)).map(|(id, _)| *id);
+        for id in old.take(count).collect::<Vec<_>>() {
+            self.retire(id, Reason::Reload, now);
         }
     }
 
@@ -62,7 +73,7 @@ impl Policy {
         });
         let surplus = old.split_off(old.len().min(self.cap()));
         for id in new.into_iter().chain(surplus) {
-            self.retire(id, now);
+            self.retire(id, Reason::Reload, now);
         }
         self.generation = self.next_generation();
         for id in old {

@@ -1,32 +1,117 @@
-//! How many workers there are: the spare rules, and patience with those that die.
+//! How many workers there are: bounds, the spare rules, and what the operator says later.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Action, Phase, Policy, Stage, WorkerId};
+use super::{Load, Phase, Policy, Pool, Reason, Stage, WorkerId};
 
 impl Policy {
-    /// Starts workers when too few are idle; each look that finds too few may start twice as many as the last.
-    pub(super) fn grow(&mut self, idle: usize, now: Instant) {
-        let starting = self.current().filter(|(_, worker)| worker.stage == Stage::Starting).count();
-        let missing = self.min_spare().saturating_sub(idle + starting);
-        let room = self.cap().saturating_sub(self.alive());
-        let count = missing.min(room);
-        if count == 0 || self.is_backing_off(now) {
-            self.burst = 1;
+    /// More than `max_spare` would be let go again at once.
+    pub(super) fn min_spare(&self) -> usize {
+        match self.rules.pool {
+            Pool::Dynamic => self.rules.min_spare.min(self.rules.max_spare),
+            Pool::Static | Pool::OnDemand => 0,
+        }
+    }
+
+    /// As many workers as there are in any case.
+    pub(super) fn floor(&self) -> usize {
+        match self.rules.pool {
+            Pool::Static | Pool::Dynamic => self.rules.max_spare,
+            Pool::OnDemand => 0,
+        }
+    }
+
+    /// The most workers.
+    pub(super) fn cap(&self) -> usize {
+        match self.rules.pool {
+            Pool::Static => self.rules.max_spare,
+            Pool::Dynamic => self.rules.max_children.max(self.rules.max_spare),
+            Pool::OnDemand => self.rules.max_children,
+        }
+    }
+
+    /// Whether the number of workers may be changed: not where the application was told that it is alone.
+    pub fn can_scale(&self) -> bool {
+        !self.alone
+    }
+
+    /// The number that [`Policy::scale`] sets.
+    pub fn scale_now(&self) -> usize {
+        match self.rules.pool {
+            Pool::Static | Pool::Dynamic => self.rules.max_spare,
+            Pool::OnDemand => self.rules.max_children,
+        }
+    }
+
+    /// The largest number that it can be.
+    pub fn largest_scale(&self) -> usize {
+        self.rules.most.max(1)
+    }
+
+    /// Sets how many workers there are: those of a static pool, those at rest of a dynamic one, the most on demand.
+    pub(super) fn scale(&mut self, count: usize) {
+        if self.alone {
             return;
         }
+        let count = count.clamp(1, self.largest_scale());
+        match self.rules.pool {
+            Pool::Static | Pool::Dynamic => self.rules.max_spare = count,
+            Pool::OnDemand => self.rules.max_children = count,
+        }
+    }
+
+    pub(super) fn follow_load(&mut self, load: impl Fn(WorkerId) -> Load, now: Instant) {
+        let (idle, busy): (Vec<WorkerId>, Vec<WorkerId>) =
+            self.serving().map(|(id, _)| id).partition(|id| load(*id).is_idle());
+        match self.rules.pool {
+            Pool::Static => self.dismiss_surplus(&idle, &busy, now),
+            Pool::Dynamic | Pool::OnDemand => {
+                self.grow(idle.len(), now);
+                self.shrink(&idle, now);
+            }
+        }
+    }
+
+    /// Starts workers when too few are idle; each look that finds too few may start twice as many as the last.
+    fn grow(&mut self, idle: usize, now: Instant) {
+        let starting = self.current().filter(|(_, worker)| worker.stage == Stage::Starting).count();
+        let missing = self.min_spare().saturating_sub(idle + starting);
+        self.start_some(missing, now);
+    }
+
+    /// Starts workers that are missing, as many as the burst and the cap allow; `false` when that is none.
+    pub(super) fn start_some(&mut self, missing: usize, now: Instant) -> bool {
+        let count = missing.min(self.cap().saturating_sub(self.alive()));
+        if count == 0 || self.is_backing_off(now) {
+            self.burst = 1;
+            return false;
+        }
         for _ in 0..count.min(self.burst) {
-            self.spawn(now);
+            self.spawn(None, now);
         }
         self.burst = (self.burst * 2).min(LARGEST_BURST);
+        true
     }
 
     /// Lets idle workers go when there are too many, the youngest first, half of them at a time.
-    pub(super) fn shrink(&mut self, idle: &[WorkerId], now: Instant) {
+    fn shrink(&mut self, idle: &[WorkerId], now: Instant) {
         let above_floor = self.alive().saturating_sub(self.floor());
         let surplus = idle.len().saturating_sub(self.rules.max_spare).min(above_floor);
         for id in idle.iter().rev().take(surplus.div_ceil(2)) {
-            self.retire(*id, now);
+            self.retire(*id, Reason::Shrunk, now);
+        }
+    }
+
+    /// Lets workers of a static pool go when there are too many: those that do not serve yet, then the idle ones, of them the
+    /// youngest first.
+    fn dismiss_surplus(&mut self, idle: &[WorkerId], busy: &[WorkerId], now: Instant) {
+        // One that is there to replace another is not one too many.
+        let others: Vec<_> = self.current().filter(|(_, worker)| worker.replaces.is_none()).collect();
+        let surplus = others.len().saturating_sub(self.cap());
+        let starting = others.iter().filter(|(_, worker)| worker.stage == Stage::Starting);
+        let starting: Vec<WorkerId> = starting.map(|(id, _)| *id).collect();
+        for id in [&starting, idle, busy].into_iter().flat_map(|ids| ids.iter().rev()).take(surplus) {
+            self.retire(*id, Reason::Shrunk, now);
         }
     }
 
@@ -36,81 +121,20 @@ impl Policy {
         if !may || self.is_backing_off(now) {
             return;
         }
-        // Of a new generation, one has to show that it can serve before the others follow.
-        let reloading = self.phase == Phase::Reloading;
-        let proven = !reloading || self.current().any(|(_, worker)| worker.stage == Stage::Serving);
-        let wanted = if proven { self.floor() } else { 1 };
+        let wanted = match self.phase {
+            Phase::Reloading if self.serving().next().is_some() => self.renewed_size(),
+            // Of a new generation, one has to show that it can serve before the others follow.
+            Phase::Reloading => 1,
+            _ => self.floor(),
+        };
         for _ in self.alive()..wanted {
-            self.spawn(now);
-            if self.young_deaths > 1 {
-                // While workers die young, one at a time shows whether that is over.
+            self.spawn(None, now);
+            if self.is_trying() {
                 break;
             }
         }
     }
-
-    /// Gives up workers that should serve by now.
-    pub(super) fn give_up_late(&mut self, now: Instant) {
-        let Some(limit) = self.rules.start_timeout else { return };
-        let late: Vec<WorkerId> = self
-            .starting()
-            .filter(|(_, since)| now.saturating_duration_since(*since) >= limit)
-            .map(|(id, _)| id)
-            .collect();
-        for id in late {
-            self.actions.push_back(Action::Overdue(id));
-            self.failed(id, now);
-        }
-    }
-
-    /// When [`Policy::give_up_late`] has something to do at the earliest.
-    pub(super) fn starts_until(&self) -> Option<Instant> {
-        let limit = self.rules.start_timeout?;
-        self.starting().map(|(_, since)| since + limit).min()
-    }
-
-    /// Workers that do not serve yet, and since when they are there; nobody where the server stops anyway.
-    fn starting(&self) -> impl Iterator<Item = (WorkerId, Instant)> {
-        let stops = self.finished || matches!(self.phase, Phase::Stopping { .. });
-        self.workers
-            .iter()
-            .filter(move |(_, worker)| !stops && worker.stage == Stage::Starting)
-            .map(|(id, worker)| (*id, worker.since))
-    }
-
-    pub(super) fn is_backing_off(&mut self, now: Instant) -> bool {
-        match self.spawn_not_before {
-            Some(at) if now < at => true,
-            Some(_) => {
-                self.spawn_not_before = None;
-                false
-            }
-            // Wait for the one that shows whether workers can live again.
-            None => {
-                self.young_deaths > 1 && self.current().any(|(_, worker)| worker.stage == Stage::Starting)
-            }
-        }
-    }
-
-    pub(super) fn died_young(&mut self, now: Instant) {
-        let last = self.died_young_at.replace(now);
-        if last.is_some_and(|last| now.saturating_duration_since(last) > FORGOTTEN) {
-            self.young_deaths = 0;
-        }
-        self.young_deaths += 1;
-        if self.young_deaths > 1 {
-            let delay = FIRST_DELAY.saturating_mul(1 << (self.young_deaths - 2).min(16)).min(LONGEST_DELAY);
-            self.spawn_not_before = Some(now + delay);
-            self.actions.push_back(Action::BackOff(delay));
-        }
-    }
 }
-
-const FIRST_DELAY: Duration = Duration::from_millis(500);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
-
-/// Without a young death for so long, those before say nothing any more. Longer than any delay and a youth after it.
-const FORGOTTEN: Duration = Duration::from_secs(120);
 
 /// Most workers started at one look.
 const LARGEST_BURST: usize = 32;

@@ -1,38 +1,56 @@
-use std::collections::{BTreeMap, BTreeSet};
+//! Lives of servers, played through in virtual time.
 
-use proptest::prelude::*;
+mod demand;
+mod histories;
+mod recycle;
+mod renewal;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-const IDLE: Load = Load { running: 0, threads: 1, served: 0 };
-const BUSY: Load = Load { running: 1, threads: 1, served: 0 };
-
 /// A world of virtual workers around a policy.
-pub(super) struct World {
-    pub(super) policy: Policy,
-    pub(super) now: Instant,
-    pub(super) living: BTreeSet<WorkerId>,
-    pub(super) serving: BTreeSet<WorkerId>,
-    pub(super) busy: BTreeSet<WorkerId>,
-    pub(super) told: BTreeMap<WorkerId, Order>,
-    pub(super) log: Vec<Action>,
+struct World {
+    policy: Policy,
+    now: Instant,
+    living: BTreeSet<WorkerId>,
+    serving: BTreeSet<WorkerId>,
+    busy: BTreeSet<WorkerId>,
+    told: BTreeMap<WorkerId, Order>,
+    /// Connections that are open, by worker.
+    connections: BTreeMap<WorkerId, u32>,
+    /// Requests that were served, by worker.
+    served: BTreeMap<WorkerId, u64>,
+    log: Vec<Action>,
 }
 
-pub(super) fn rules(min_spare: usize, max_spare: usize, max_children: usize) -> Rules {
-    let stop_timeout = Duration::from_secs(10);
-    Rules { min_spare, max_spare, max_children, stop_timeout, start_timeout: None }
+fn rules(min_spare: usize, max_spare: usize, max_children: usize) -> Rules {
+    Rules {
+        pool: Pool::Dynamic,
+        min_spare,
+        max_spare,
+        max_children,
+        most: 20,
+        idle_timeout: Duration::from_secs(60),
+        max_lifetime: None,
+        jitter: 0,
+        stop_timeout: Duration::from_secs(10),
+        start_timeout: None,
+    }
 }
 
 impl World {
-    pub(super) fn new(rules: Rules) -> Self {
+    fn new(rules: Rules) -> Self {
         let now = Instant::now();
         let mut world = Self {
-            policy: Policy::new(rules, now),
+            policy: Policy::new(rules, 1, now),
             now,
             living: BTreeSet::new(),
             serving: BTreeSet::new(),
             busy: BTreeSet::new(),
             told: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            served: BTreeMap::new(),
             log: Vec::new(),
         };
         world.act();
@@ -40,7 +58,7 @@ impl World {
     }
 
     /// A server all of whose first workers serve.
-    pub(super) fn serving(rules: Rules) -> Self {
+    fn serving(rules: Rules) -> Self {
         let mut world = Self::new(rules);
         world.all_ready();
         world
@@ -62,39 +80,61 @@ impl World {
         }
     }
 
-    pub(super) fn send(&mut self, event: Event) {
+    fn send(&mut self, event: Event) {
         self.policy.handle(event, self.now);
         self.act();
     }
 
-    pub(super) fn look(&mut self) {
-        let busy = self.busy.clone();
-        self.policy.look(|id| if busy.contains(&id) { BUSY } else { IDLE }, self.now);
+    fn look(&mut self) {
+        let load = self.load();
+        self.policy.look(load, self.now);
         self.act();
     }
 
-    pub(super) fn pass(&mut self, seconds: u64) {
+    /// What the scoreboard shows of each worker.
+    fn load(&self) -> impl Fn(WorkerId) -> Load + use<> {
+        let (busy, connections, served) = (self.busy.clone(), self.connections.clone(), self.served.clone());
+        move |id| Load {
+            running: u32::from(busy.contains(&id)),
+            threads: 1,
+            served: served.get(&id).copied().unwrap_or_default(),
+            connections: connections.get(&id).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Workers that serve, and were not told to leave.
+    fn staying(&self) -> usize {
+        self.serving.iter().filter(|id| !self.told.contains_key(id)).count()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.policy.is_settled(self.load())
+    }
+
+    fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         self.look();
     }
 
-    pub(super) fn all_ready(&mut self) {
+    fn all_ready(&mut self) {
         while let Some(id) = self.living.difference(&self.serving).next().copied() {
             self.serving.insert(id);
             self.send(Event::Ready(id));
         }
     }
 
-    pub(super) fn end(&mut self, id: WorkerId) {
+    fn end(&mut self, id: WorkerId) {
         self.living.remove(&id);
         self.serving.remove(&id);
         self.busy.remove(&id);
         self.told.remove(&id);
+        self.connections.remove(&id);
+        self.served.remove(&id);
         self.send(Event::Ended(id));
     }
 
     /// Those who were told to leave do so, unless they are busy.
-    pub(super) fn obey(&mut self) {
+    fn obey(&mut self) {
         for id in self.told.keys().copied().collect::<Vec<_>>() {
             if !self.busy.contains(&id) && self.living.contains(&id) {
                 self.end(id);
@@ -102,7 +142,7 @@ impl World {
         }
     }
 
-    pub(super) fn finished(&self) -> Option<Verdict> {
+    fn finished(&self) -> Option<Verdict> {
         self.log.iter().find_map(|action| match action {
             Action::Finish(verdict) => Some(*verdict),
             _ => None,
@@ -196,6 +236,102 @@ fn young_deaths_of_long_ago_are_forgotten() {
 }
 
 #[test]
+fn young_deaths_are_forgiven_when_a_later_worker_has_grown_old() {
+    let mut world = World::serving(rules(0, 2, 4));
+    for _ in 0..6 {
+        world.end(*world.living.last().unwrap());
+        world.pass(31);
+        world.all_ready();
+    }
+    // Not the one that was there all the time: it says nothing about the new ones.
+    world.pass(5);
+    world.log.clear();
+    world.end(*world.living.last().unwrap());
+    assert!(world.log.iter().any(|action| matches!(action, Action::BackOff(_))));
+    world.pass(31);
+    world.all_ready();
+    world.pass(10);
+    world.log.clear();
+    world.send(Event::Scale(5));
+    assert_eq!(world.living.len(), 5, "several at once again");
+    world.all_ready();
+    world.end(*world.living.last().unwrap());
+    assert!(!world.log.iter().any(|action| matches!(action, Action::BackOff(_))));
+    assert_eq!(world.living.len(), 5, "it is replaced at once");
+}
+
+#[test]
+fn a_static_pool_has_always_as_many() {
+    let pool = Rules { pool: Pool::Static, ..rules(0, 4, 4) };
+    let mut world = World::new(pool);
+    assert_eq!(world.living.len(), 1);
+    world.all_ready();
+    assert_eq!(world.living.len(), 4);
+    for busy in [true, false] {
+        world.busy = if busy { world.living.clone() } else { BTreeSet::new() };
+        for _ in 0..5 {
+            world.pass(1);
+        }
+        assert_eq!((world.living.len(), world.policy.wanted_idle()), (4, 0));
+    }
+    world.send(Event::More);
+    world.all_ready();
+    assert_eq!((world.living.len(), world.policy.cap()), (5, 5));
+    world.busy = world.living.clone();
+    world.busy.remove(&WorkerId(1));
+    world.send(Event::Scale(3));
+    world.look();
+    assert_eq!(world.told.len(), 2, "busy ones as well, if there are not enough idle ones");
+    assert!(world.told.contains_key(&WorkerId(1)));
+    world.busy.clear();
+    world.obey();
+    world.pass(1);
+    assert_eq!((world.living.len(), world.is_settled()), (3, true));
+}
+
+#[test]
+fn a_number_set_by_the_operator_stays_within_what_the_board_holds() {
+    let mut world = World::serving(rules(1, 2, 4));
+    world.send(Event::Scale(1000));
+    world.all_ready();
+    assert_eq!(world.living.len(), 20);
+    assert_eq!(world.policy.cap(), 20);
+    world.send(Event::Scale(0));
+    for _ in 0..10 {
+        world.pass(1);
+        world.obey();
+    }
+    assert_eq!((world.living.len(), world.policy.cap()), (1, 4), "the cap is the old one again");
+    let mut alone = World::serving(rules(0, 1, 1));
+    for event in [Event::More, Event::Scale(7), Event::Fewer] {
+        alone.send(event);
+        assert_eq!((alone.living.len(), alone.policy.can_scale()), (1, false));
+    }
+}
+
+#[test]
+fn every_end_has_its_reason() {
+    let mut world = World::serving(rules(2, 3, 8));
+    assert_eq!(world.policy.reason_of_end(WorkerId(0)), Reason::Died);
+    world.send(Event::Leaving(WorkerId(0)));
+    assert_eq!(world.policy.reason_of_end(WorkerId(0)), Reason::Operator);
+    let new = *world.living.last().unwrap();
+    assert_eq!(world.policy.reason_of_end(new), Reason::Failed);
+    world.all_ready();
+    world.send(Event::Scale(2));
+    world.pass(1);
+    let shrunk = *world.told.keys().next().unwrap();
+    assert_eq!(world.policy.reason_of_end(shrunk), Reason::Shrunk);
+    world.send(Event::Reload);
+    for _ in 0..2 {
+        world.all_ready();
+    }
+    assert_eq!(world.policy.reason_of_end(WorkerId(1)), Reason::Reload);
+    world.send(Event::Stop);
+    assert_eq!(world.policy.reason_of_end(*world.living.last().unwrap()), Reason::Stop);
+}
+
+#[test]
 fn reload_keeps_the_capacity_and_replaces_all() {
     let mut world = World::serving(rules(2, 3, 8));
     let old = world.living.clone();
@@ -278,118 +414,4 @@ fn a_worker_that_has_served_enough_is_replaced_without_delay() {
         world.all_ready();
     }
     assert!(!world.log.iter().any(|action| matches!(action, Action::BackOff(_))));
-}
-
-/// Something that happens to a server.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Ready(usize),
-    Fail(usize),
-    Leave(usize),
-    Die(usize),
-    Busy(usize),
-    Idle(usize),
-    Reload,
-    More,
-    Fewer,
-    Obey,
-    Wait(u64),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => (0..16usize).prop_map(Step::Ready),
-        1 => (0..16usize).prop_map(Step::Fail),
-        1 => (0..16usize).prop_map(Step::Leave),
-        2 => (0..16usize).prop_map(Step::Die),
-        4 => (0..16usize).prop_map(Step::Busy),
-        4 => (0..16usize).prop_map(Step::Idle),
-        1 => Just(Step::Reload),
-        1 => Just(Step::More),
-        1 => Just(Step::Fewer),
-        3 => Just(Step::Obey),
-        4 => (0..40u64).prop_map(Step::Wait),
-    ]
-}
-
-fn apply(world: &mut World, step: Step) {
-    let pick = |set: &BTreeSet<WorkerId>, at: usize| set.iter().nth(at % set.len().max(1)).copied();
-    let starting: BTreeSet<WorkerId> = world.living.difference(&world.serving).copied().collect();
-    match step {
-        Step::Ready(at) => {
-            if let Some(id) = pick(&starting, at) {
-                world.serving.insert(id);
-                world.send(Event::Ready(id));
-            }
-        }
-        Step::Fail(at) => {
-            if let Some(id) = pick(&starting, at).filter(|_| world.policy.is_announced()) {
-                world.send(Event::Failed(id));
-                world.end(id);
-            }
-        }
-        Step::Leave(at) => {
-            if let Some(id) = pick(&world.serving, at) {
-                world.send(Event::Leaving(id));
-                world.told.insert(id, Order::Retire);
-            }
-        }
-        Step::Die(at) => {
-            if let Some(id) = pick(&world.living, at).filter(|_| world.policy.is_announced()) {
-                world.end(id);
-            }
-        }
-        Step::Busy(at) => {
-            if let Some(id) = pick(&world.serving, at) {
-                world.busy.insert(id);
-            }
-        }
-        Step::Idle(at) => {
-            if let Some(id) = pick(&world.busy, at) {
-                world.busy.remove(&id);
-            }
-        }
-        Step::Reload => world.send(Event::Reload),
-        Step::More => world.send(Event::More),
-        Step::Fewer => world.send(Event::Fewer),
-        Step::Obey => world.obey(),
-        Step::Wait(seconds) => world.pass(seconds),
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happens_it_recovers_and_it_ends(
-        min in 0..4usize, spare in 1..5usize, children in 1..9usize,
-        steps in prop::collection::vec(step(), 0..120),
-    ) {
-        let mut world = World::new(rules(min.min(spare), spare, children));
-        let cap = |world: &World| world.policy.cap();
-        for step in steps {
-            apply(&mut world, step);
-            prop_assert!(world.finished().is_none());
-            let staying = world.policy.alive();
-            prop_assert!(staying <= cap(&world), "{staying} workers");
-        }
-        // When workers can start and nothing else happens, there are enough of them again.
-        world.busy.clear();
-        for _ in 0..60 {
-            world.all_ready();
-            world.obey();
-            world.pass(31);
-        }
-        prop_assert_eq!(world.living.len(), world.policy.floor());
-        prop_assert!(world.policy.is_settled(|_| IDLE));
-        // And it always ends.
-        world.busy = world.living.clone();
-        world.send(Event::Stop);
-        world.pass(11);
-        for id in world.living.clone() {
-            prop_assert!(world.log.contains(&Action::Kill(id)));
-            world.end(id);
-        }
-        prop_assert_eq!(world.finished(), Some(Verdict::Stopped));
-    }
 }

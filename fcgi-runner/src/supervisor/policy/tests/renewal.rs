@@ -1,6 +1,5 @@
 //! Workers that never come to serve, and a server that is replaced as a whole.
 
-use super::tests::{World, rules};
 use super::*;
 
 /// Workers have a minute until they serve.
