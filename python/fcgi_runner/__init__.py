@@ -10,10 +10,10 @@ All options of the command line are keyword arguments; `fcgi-run help` shows the
 from collections.abc import Iterable
 
 from fcgi_runner import _native
-from fcgi_runner.errors import ClientDisconnected, StartError
+from fcgi_runner.errors import ClientDisconnected, RequestTimeout, StartError
 from fcgi_runner.starting import Application, OptionValue, applications_of, start, words_of
 
-__all__ = ["ClientDisconnected", "StartError", "__version__", "runfastcgi", "serve"]
+__all__ = ["ClientDisconnected", "RequestTimeout", "StartError", "__version__", "runfastcgi", "serve"]
 
 __version__: str = _native.version()
 

@@ -2,7 +2,7 @@
 
 import sys
 
-__all__ = ["ClientDisconnected", "StartError"]
+__all__ = ["ClientDisconnected", "RequestTimeout", "StartError"]
 
 
 class StartError(SystemExit):
@@ -40,4 +40,12 @@ class ClientDisconnected(BaseException):
 
     Raised inside the application, at its next step in Python, when the option `abort=interrupt` is set. It is no
     `Exception`, so that the handlers of frameworks let it pass; `finally` and `with` do their work.
+    """
+
+
+class RequestTimeout(BaseException):
+    """The request has taken longer than `requesttimeout`.
+
+    Raised inside the application, at its next step in Python. Left alone, it becomes a 504; an application that catches it may
+    still answer by itself, within `killgrace`. It is no `Exception`, so that the handlers of frameworks let it pass.
     """

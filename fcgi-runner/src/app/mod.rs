@@ -8,18 +8,22 @@ mod answer;
 mod answer_head;
 mod body;
 pub mod echo;
+mod link;
 mod probe;
 mod reader;
 mod request;
 mod roles;
+mod run;
 
 pub use answer::{Answer, AnswerError, Part, Refusal, answer_with_page};
 pub use answer_head::AnswerHead;
 pub use body::{Body, Taken};
+pub use link::{FilePart, Link, LinkGone};
 pub use probe::probe;
 pub use reader::BodyReader;
-pub use request::{AbortHook, DATA_LENGTH, FilePart, Finished, Link, LinkGone, Request, RequestParts};
+pub use request::{AbortHook, DATA_LENGTH, Finished, Request, RequestParts};
 pub use roles::{ByRole, role_name};
+pub use run::Run;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -31,6 +35,37 @@ use crate::os::fork::ForkHooks;
 pub trait Application: Send + Sync {
     /// Answers one request, in the thread that calls. When it returns, the request has been ended in every case.
     fn serve(&self, request: &Arc<Request>);
+
+    /// Waits until the application could go on: until its interpreter is to be had.
+    fn wait_for_turn(&self) {}
+
+    /// Where a thread of this process ([`crate::os::thread::ident`]) is in the application, as a traceback, the innermost call
+    /// last; nothing where it is not in there. Waits for the interpreter.
+    fn stack(&self, _thread: u64) -> Option<String> {
+        None
+    }
+
+    /// The same of all threads that are in the application.
+    fn stacks(&self) -> Vec<ThreadStack> {
+        Vec::new()
+    }
+
+    /// Interrupts the thread that runs a request which has reached its time limit. Waits for the interpreter.
+    fn interrupt(&self, _request: &Request) {}
+}
+
+/// What a visitor reads whose request has reached its time limit.
+pub const TIMEOUT_TEXT: &str = "The application has not answered in time.";
+
+/// Where a thread is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ThreadStack {
+    /// As [`crate::os::thread::ident`] names it.
+    pub thread: u64,
+    /// What the application calls it, if it has given it a name.
+    pub name: Option<String>,
+    /// Lines as in a traceback.
+    pub text: String,
 }
 
 /// How a thread waits: an interpreter lock that it holds is let go of for that time.

@@ -112,6 +112,11 @@ impl Link for Collector {
 
     fn cut(&self, _key: RequestKey, _blocker: &dyn Blocker) {}
 
+    fn end_with(&self, request: &Request, code: u16, _page: &[u8]) {
+        request.note_status(code);
+        request.mark_ended();
+    }
+
     fn wait_for_input(&self, request: &Request, _body: &Body, _blocker: &dyn Blocker) {
         // There is none, and whoever waits for it was told so.
         request.bodies().for_each(Body::break_off);

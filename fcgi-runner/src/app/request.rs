@@ -1,6 +1,5 @@
 //! One request: its parameters, its body, and the connection that its answer goes to.
 
-use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::{self, ThreadId};
@@ -8,55 +7,8 @@ use std::time::{Duration, Instant};
 
 use fcgi_proto::{Params, RequestKey, Role};
 
-use super::{Blocker, Body};
+use super::{Blocker, Body, FilePart, Link, LinkGone, Run};
 use crate::cgi::environ::ContentLength;
-
-/// The connection of a request, as an application sees it. All calls may come from any thread.
-pub trait Link: Send + Sync {
-    /// Sends STDOUT content, given in parts that together are one piece; with `last` the streams are closed and the request
-    /// is ended in the same write. An empty piece sends no record of its own.
-    ///
-    /// # Errors
-    /// When the peer is gone, or the request is ended already.
-    fn stdout(
-        &self,
-        key: RequestKey,
-        parts: &[&[u8]],
-        last: bool,
-        blocker: &dyn Blocker,
-    ) -> Result<(), LinkGone>;
-
-    /// Sends STDOUT content that lies in a file.
-    ///
-    /// # Errors
-    /// As for [`Link::stdout`], and when the file is shorter than said: the connection is closed then.
-    fn stdout_file(&self, key: RequestKey, part: FilePart, blocker: &dyn Blocker) -> Result<(), LinkGone>;
-
-    /// Sends text on STDERR; a peer that is gone hears nothing.
-    fn stderr(&self, key: RequestKey, text: &[u8], blocker: &dyn Blocker);
-
-    /// Ends the request so that the peer notices that the answer is not whole.
-    fn cut(&self, key: RequestKey, blocker: &dyn Blocker);
-
-    /// Waits until more of a body of the request has arrived, or it is certain that nothing will.
-    fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker);
-
-    /// Who is at the other end, for the log.
-    fn peer(&self) -> String;
-}
-
-/// A part of an open regular file, whose descriptor belongs to the application and stays open meanwhile.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct FilePart {
-    pub fd: RawFd,
-    pub offset: u64,
-    pub length: u64,
-}
-
-/// The peer is gone: nothing that is sent arrives any more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the web server has closed the connection")]
-pub struct LinkGone;
 
 /// What a request is made of.
 pub struct RequestParts {
@@ -90,6 +42,9 @@ pub struct Request {
     /// All that its answer announces is on its way to the web server, or there.
     answered: AtomicBool,
     ended: AtomicBool,
+    /// Its end was not left to the application.
+    taken_over: AtomicBool,
+    run: Run,
     served_by: OnceLock<ThreadId>,
     status: AtomicU16,
     sent: AtomicU64,
@@ -148,6 +103,8 @@ impl Request {
             on_abort: Mutex::new(None),
             answered: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            taken_over: AtomicBool::new(false),
+            run: Run::default(),
             served_by: OnceLock::new(),
             status: AtomicU16::new(0),
             sent: AtomicU64::new(0),
@@ -216,11 +173,11 @@ impl Request {
         self.answered.load(Ordering::Acquire)
     }
 
-    pub(super) fn note_status(&self, status: u16) {
+    pub(crate) fn note_status(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
     }
 
-    pub(super) fn note_sent(&self, bytes: u64) {
+    pub(crate) fn note_sent(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 
@@ -324,6 +281,28 @@ impl Request {
     /// Who asks, for the log.
     pub fn peer(&self) -> String {
         self.link().map_or_else(|LinkGone| "a closed connection".to_owned(), |link| link.peer())
+    }
+
+    /// Whether the application runs for it.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Ends it, although the application goes on: with a page, or where a part of an answer has left, so that the web server
+    /// notices that it is not whole. Called by threads that are not attached to the interpreter.
+    pub fn take_over(&self, code: u16, page: &[u8]) {
+        self.taken_over.store(true, Ordering::Release);
+        match self.link() {
+            Ok(link) => link.end_with(self, code, page),
+            Err(LinkGone) => {
+                self.mark_ended();
+            }
+        }
+    }
+
+    /// Whether [`Request::take_over`] was called.
+    pub fn is_taken_over(&self) -> bool {
+        self.taken_over.load(Ordering::Acquire)
     }
 
     fn link(&self) -> Result<Arc<dyn Link>, LinkGone> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    AccessRules, Config, HttpAddress, Limits, LogLevel, LogPlace, Method, OnAbort, Pool, StaticMount,
+    AccessRules, Config, HttpAddress, Limits, LogLevel, LogPlace, Method, OnAbort, Pool, StaticMount, Times,
     listen::listen,
     log_format::{self, Pattern},
     settings::Settings,
@@ -54,6 +54,8 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         virtualenv: read.path("virtualenv")?,
         script_name: read.text("scriptname")?,
         limits: limits(&read)?,
+        times: times(&read)?,
+        slowlog: read.path("slowlog")?,
         stop_timeout: read.time("stoptimeout")?.unwrap_or_default(),
         start_timeout: read.time("starttimeout")?.filter(|time| !time.is_zero()),
         probe: read.text("probe")?,
@@ -65,7 +67,7 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         warnings,
     };
     settle_spare(&mut config, settings);
-    warn_of_idle_options(&mut config);
+    warn_of_idle_options(&mut config, settings);
     Ok(config)
 }
 
@@ -98,6 +100,16 @@ fn limits(read: &Reader<'_>) -> Result<Limits, UsageError> {
         drain_timeout: read.time("draintimeout")?.unwrap_or_default(),
         idle_timeout: read.time("idletimeout")?.unwrap_or_default(),
         queue_timeout: read.time("queuetimeout")?.filter(|time| !time.is_zero()),
+    })
+}
+
+/// How long the application may take.
+fn times(read: &Reader<'_>) -> Result<Times, UsageError> {
+    Ok(Times {
+        request: read.time("requesttimeout")?.filter(|time| !time.is_zero()),
+        grace: read.time("killgrace")?.unwrap_or_default(),
+        slow: read.time("slowtimeout")?.unwrap_or_default(),
+        deadlock: read.time("deadlocktimeout")?.filter(|time| !time.is_zero()),
     })
 }
 
@@ -141,12 +153,18 @@ fn settle_spare(config: &mut Config, settings: &Settings) {
 }
 
 /// Warns of options that do nothing because another one is missing.
-fn warn_of_idle_options(config: &mut Config) {
+fn warn_of_idle_options(config: &mut Config, settings: &Settings) {
     let mut idle = |option: &str, needed: &str| {
         config.warnings.push(format!("`{option}` does nothing without `{needed}`"));
     };
     if config.http.is_none() && !config.statics.is_empty() {
         idle("static", "http");
+    }
+    if config.times.request.is_none() && settings.last("killgrace").is_some() {
+        idle("killgrace", "requesttimeout");
+    }
+    if config.slowlog.is_none() && settings.last("slowtimeout").is_some() {
+        idle("slowtimeout", "slowlog");
     }
     if config.socket_mode.is_some()
         && matches!(config.listen, super::Listen::Tcp { .. } | super::Listen::Fd(_))

@@ -83,6 +83,10 @@ pub struct Config {
     pub script_name: Option<String>,
     /// What peers may make a worker do.
     pub limits: Limits,
+    /// What the application may make a worker wait.
+    pub times: Times,
+    /// Where the stacks of slow requests go.
+    pub slowlog: Option<PathBuf>,
     /// How long running requests may take at a stop.
     pub stop_timeout: Duration,
     /// How long a worker may take until it serves; `None` is for ever.
@@ -170,6 +174,19 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a request may wait before it is served; `None` is for ever.
     pub queue_timeout: Option<Duration>,
+}
+
+/// How long the application may take for a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Times {
+    /// From a request's arrival to its end; `None` is for ever.
+    pub request: Option<Duration>,
+    /// From that limit to the end of the worker, if the application does not react.
+    pub grace: Duration,
+    /// How long a request takes that is to be noted as slow.
+    pub slow: Duration,
+    /// How long nobody may get the interpreter's lock; `None` is for ever.
+    pub deadlock: Option<Duration>,
 }
 
 /// What to do with a request that nobody waits for any more.

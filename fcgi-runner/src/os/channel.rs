@@ -27,6 +27,8 @@ pub enum Report {
     Leaving,
     /// The worker is to be replaced, and serves until it is; `urgent`: as soon as others can do without it.
     Due { reason: Reason, urgent: bool },
+    /// Where the threads of the worker are, as it was asked (`os::ask`), in pieces: there is `more` to come.
+    Stacks { text: String, more: bool },
 }
 
 /// What the master tells a worker.
@@ -77,12 +79,25 @@ impl Line {
             Report::Due { reason, urgent } => {
                 return self.send(&[IoSlice::new(&[b'D', reason.code(), u8::from(*urgent)])]);
             }
+            Report::Stacks { text, more: true } => (b'K', text),
+            Report::Stacks { text, more: false } => (b'k', text),
         };
-        let mut cut = text.len().min(MAX_TEXT);
-        while !text.is_char_boundary(cut) {
-            cut -= 1;
+        let text = &text[..fitting(text, MAX_TEXT)];
+        self.send(&[IoSlice::new(&[kind]), IoSlice::new(text.as_bytes())]);
+    }
+
+    /// Sends where the threads are, in as many reports as it takes. A text beyond [`MAX_STACKS`] is cut.
+    pub fn report_stacks(&self, text: &str) {
+        let mut rest = &text[..fitting(text, MAX_STACKS)];
+        loop {
+            let (piece, others) = rest.split_at(fitting(rest, STACKS_PIECE));
+            let more = !others.is_empty();
+            self.report(&Report::Stacks { text: piece.to_owned(), more });
+            if !more {
+                return;
+            }
+            rest = others;
         }
-        self.send(&[IoSlice::new(&[kind]), IoSlice::new(&text.as_bytes()[..cut])]);
     }
 
     /// Sends an order to the worker; a worker that is gone needs none.
@@ -109,6 +124,8 @@ impl Line {
                     let reason = message.get(1).and_then(|code| Reason::from_code(*code))?;
                     Some(Report::Due { reason, urgent: message.get(2) == Some(&1) })
                 }
+                b'K' => Some(Report::Stacks { text: text(), more: true }),
+                b'k' => Some(Report::Stacks { text: text(), more: false }),
                 _ => None,
             }
         })
@@ -183,6 +200,21 @@ pub(super) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Longest text of a report: a traceback, cut at the end.
 const MAX_TEXT: usize = 65_536;
 
+/// Longest text about threads: so much waits in a line without that anybody reads.
+pub const MAX_STACKS: usize = 96 * 1024;
+
+/// The size of its pieces.
+const STACKS_PIECE: usize = 16 * 1024;
+
+/// How much of a text can be sent in so many bytes without cutting a character.
+fn fitting(text: &str, most: usize) -> usize {
+    let mut cut = text.len().min(most);
+    while !text.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    cut
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,5 +248,23 @@ mod tests {
         worker.report(&Report::ImportFailed("é".repeat(MAX_TEXT)));
         let Heard::Message(Report::ImportFailed(text)) = master.next_report() else { panic!("no report") };
         assert_eq!(text, "é".repeat(MAX_TEXT / 2));
+    }
+    #[test]
+    fn a_long_text_about_threads_comes_in_pieces_although_nobody_reads_meanwhile() {
+        let (master, worker) = line().unwrap();
+        let text = "é".repeat(MAX_STACKS);
+        worker.report_stacks(&text);
+        let (mut heard, mut goes_on) = (String::new(), true);
+        while goes_on {
+            let Heard::Message(Report::Stacks { text, more }) = master.next_report() else {
+                panic!("a piece is lost")
+            };
+            heard.push_str(&text);
+            goes_on = more;
+        }
+        assert_eq!(heard, text[..MAX_STACKS]);
+        worker.report_stacks("");
+        let empty = Report::Stacks { text: String::new(), more: false };
+        assert_eq!(master.next_report(), Heard::Message(empty));
     }
 }

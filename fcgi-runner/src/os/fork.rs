@@ -164,6 +164,15 @@ pub fn kill_now(process: ProcessId) {
     }
 }
 
+/// Sends a child any signal; one that is dead already hears nothing, and nobody else is touched.
+pub fn send_signal(process: ProcessId, signal: i32) {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    if process.0 > 0 && waitid(Id::Pid(Pid::from_raw(process.0)), flags).is_ok() {
+        // SAFETY: plain numbers, and the child has not been waited for, so that nobody else has its number.
+        unsafe { libc::kill(process.0, signal) };
+    }
+}
+
 /// This process.
 pub fn current() -> ProcessId {
     ProcessId(Pid::this().as_raw())

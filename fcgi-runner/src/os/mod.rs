@@ -5,6 +5,7 @@
 
 pub mod alarm;
 pub mod arrivals;
+pub mod ask;
 pub mod backlog;
 pub mod channel;
 pub mod clock;

@@ -22,6 +22,10 @@ pub enum Reason {
     Shrunk,
     /// Nobody has asked it for anything, in a pool on demand.
     Idle,
+    /// A request has not ended after its time limit.
+    Timeout,
+    /// Nobody could get its interpreter.
+    Stuck,
     /// The server stops.
     Stop,
     /// It could not begin to serve.
@@ -31,7 +35,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Requests,
         Self::Lifetime,
         Self::Memory,
@@ -40,6 +44,8 @@ impl Reason {
         Self::Reload,
         Self::Shrunk,
         Self::Idle,
+        Self::Timeout,
+        Self::Stuck,
         Self::Stop,
         Self::Failed,
         Self::Died,
@@ -66,6 +72,8 @@ impl Reason {
             Self::Reload => "reload",
             Self::Shrunk => "shrunk",
             Self::Idle => "idle",
+            Self::Timeout => "timeout",
+            Self::Stuck => "stuck",
             Self::Stop => "stop",
             Self::Failed => "failed",
             Self::Died => "died",
@@ -90,6 +98,8 @@ impl fmt::Display for Reason {
             Self::Reload => "the server was reloaded",
             Self::Shrunk => "there are more workers than needed",
             Self::Idle => "no request has come for `idletimeout`",
+            Self::Timeout => "a request did not end after `requesttimeout`",
+            Self::Stuck => "its interpreter could not be had",
             Self::Stop => "the server stops",
             Self::Failed => "it could not begin to serve",
             Self::Died => "it died",

@@ -1,9 +1,53 @@
-//! What the kernel knows of a thread.
+//! What a thread is called, and what the kernel knows of it.
 
+use std::cell::Cell;
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use nix::sys::pthread::pthread_self;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+
+/// The calling thread, as `pthread_self()` names it: the same number as Python's `threading.get_ident()`.
+pub fn ident() -> u64 {
+    pthread_self() as u64
+}
+
+/// The number of the calling thread in the kernel.
+pub fn number() -> i32 {
+    thread_local!(static NUMBER: Cell<i32> = const { Cell::new(0) });
+    match NUMBER.get() {
+        0 => {
+            let number = nix::unistd::gettid().as_raw();
+            NUMBER.set(number);
+            number
+        }
+        known => known,
+    }
+}
+
+/// What a thread of this process does, as far as the kernel tells: its state, where it waits, which system call it is in.
+pub fn activity(number: i32) -> String {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/self/task/{number}/{name}")).ok();
+    let state = read("stat").and_then(|stat| {
+        let (_, rest) = stat.rsplit_once(')')?;
+        Some(match rest.split_whitespace().next()? {
+            "R" => "computes".to_owned(),
+            "S" => "sleeps".to_owned(),
+            "D" => "waits for a device".to_owned(),
+            other => format!("is in state {other}"),
+        })
+    });
+    let Some(mut text) = state else { return "is gone".to_owned() };
+    if let Some(place) = read("wchan").filter(|place| !["", "0"].contains(&place.trim())) {
+        let _ = write!(text, " in {}", place.trim());
+    }
+    let call = read("syscall").and_then(|call| call.split_whitespace().next()?.parse::<u32>().ok());
+    if let Some(call) = call {
+        let _ = write!(text, ", system call {call}");
+    }
+    text
+}
 
 /// What the calling thread has used so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,6 +75,28 @@ fn duration(time: TimeVal) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_is_found_by_its_names() {
+        let (names, theirs) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let sleeper = std::thread::spawn(move || {
+            names.send((ident(), number())).unwrap();
+            ended.recv().ok();
+        });
+        let (its_ident, its_number) = theirs.recv().unwrap();
+        assert_ne!(its_ident, ident());
+        assert_ne!(its_number, number());
+        assert_eq!(number(), number());
+        while !activity(its_number).starts_with("sleeps") {
+            std::thread::yield_now();
+        }
+        drop(end);
+        sleeper.join().unwrap();
+        while activity(its_number) != "is gone" {
+            std::thread::yield_now();
+        }
+    }
 
     #[test]
     fn tells_waiting_from_working() {

@@ -14,10 +14,11 @@ use super::child::leave_if_forked;
 use super::environ::EnvironBuilder;
 use super::errors::{self, ErrorStream};
 use super::file_wrapper::{self, FileWrapper};
-use super::interrupt::Interrupter;
+use super::interrupt::{Interrupter, Interruptible, Interruption};
+use super::stack;
 use super::start_response::{StartResponse, body_bytes, to_python};
 use super::strings::readable;
-use crate::app::{Answer, Application, Blocker, ByRole, Request};
+use crate::app::{Answer, Application, Blocker, ByRole, Request, TIMEOUT_TEXT, ThreadStack};
 use crate::cgi::page;
 use crate::messages::Code;
 
@@ -56,6 +57,24 @@ impl Application for PythonApplication {
             }
         });
     }
+
+    fn wait_for_turn(&self) {
+        Python::attach(|_| ());
+    }
+
+    fn stack(&self, thread: u64) -> Option<String> {
+        stack::of_thread(thread)
+    }
+
+    fn stacks(&self) -> Vec<ThreadStack> {
+        stack::of_all()
+    }
+
+    fn interrupt(&self, request: &Request) {
+        if let Some(interrupter) = &self.interrupter {
+            interrupter.time_out(request);
+        }
+    }
 }
 
 /// The pieces of an answer that is there as a whole, which are few nearly always.
@@ -81,11 +100,7 @@ impl<'py> Call<'py> {
 
     fn run(self, app: &PythonApplication) -> PyResult<()> {
         let environ = app.environ.build(self.py, &self.request, &self.errors)?;
-        let interruptible = app
-            .interrupter
-            .as_ref()
-            .map(|interrupter| interrupter.begin(self.py, &self.request))
-            .transpose()?;
+        let interruptible = app.interrupter.as_ref().map(|interrupter| interrupter.begin(&self.request));
         let returned = app.callable(&self.request)?.bind(self.py).call1((environ, &self.response));
         leave_if_forked(self.py, returned.as_ref().err());
         let (iterable, sent) = match returned {
@@ -99,7 +114,7 @@ impl<'py> Call<'py> {
         if let Some(interruptible) = interruptible {
             interruptible.end();
         }
-        let closed = iterable.map_or(Ok(()), |iterable| close(&iterable));
+        let closed = iterable.map_or(Ok(()), |iterable| self.close(&iterable, app));
         let blocker = PyBlocker::new(self.py);
         if let Err(error) = sent.and(closed) {
             self.fail(&error, app, &blocker)?;
@@ -152,6 +167,17 @@ impl<'py> Call<'py> {
         self.finish(&[], false)
     }
 
+    /// Calls `close()`, which may take too long as well.
+    fn close(&self, iterable: &Bound<'py, PyAny>, app: &PythonApplication) -> PyResult<()> {
+        let Some(close) = closer(iterable)? else { return Ok(()) };
+        let interruptible = app.interrupter.as_ref().map(|_| Interruptible::closes(&self.request));
+        let closed = close.call0().map(drop);
+        if let Some(interruptible) = interruptible {
+            interruptible.end();
+        }
+        closed
+    }
+
     fn finish(&self, parts: &[Bound<'py, PyBytes>], whole: bool) -> PyResult<()> {
         // Nothing can be said on STDERR once the request is over.
         self.errors.get().finish(&PyBlocker::new(self.py));
@@ -177,9 +203,14 @@ impl<'py> Call<'py> {
         self.errors.get().finish(blocker);
         let code = self.code_of(error);
         let gone = self.request.is_aborted() || self.response.get().answer()?.is_gone();
-        let interrupted =
-            app.interrupter.as_ref().is_some_and(|interrupter| interrupter.is_cause(self.py, error));
-        if gone && interrupted {
+        let raised = app.interrupter.as_ref().and_then(|interrupter| interrupter.raised(self.py, error));
+        if raised == Some(Interruption::Timeout) {
+            // The log has been told, with the stack.
+            let page = page::error_page(504, "", TIMEOUT_TEXT, Some(Code::REQUEST_TIMEOUT));
+            self.response.get().answer()?.fail(504, &page, blocker);
+            return Ok(());
+        }
+        if gone && raised == Some(Interruption::Disconnected) {
             tracing::info!(peer = %self.request.peer(), "the visitor went away, the application was interrupted");
         } else if gone && error.is_instance_of::<PyConnectionResetError>(self.py) {
             tracing::debug!(peer = %self.request.peer(), "the web server went away before the request was over");
@@ -239,15 +270,12 @@ fn whole<'py>(iterable: &Bound<'py, PyAny>) -> PyResult<Option<Parts<'py>>> {
     Ok(None)
 }
 
-fn close(iterable: &Bound<'_, PyAny>) -> PyResult<()> {
+fn closer<'py>(iterable: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     if iterable.cast_exact::<PyList>().is_ok() || iterable.cast_exact::<PyTuple>().is_ok() {
         // They have none, and looking for it would make an exception.
-        return Ok(());
+        return Ok(None);
     }
-    match iterable.getattr_opt(pyo3::intern!(iterable.py(), "close"))? {
-        Some(close) => close.call0().map(drop),
-        None => Ok(()),
-    }
+    iterable.getattr_opt(pyo3::intern!(iterable.py(), "close"))
 }
 
 /// The traceback as Python prints it.

@@ -37,6 +37,8 @@ pub struct PythonOptions {
     pub debug: bool,
     /// Whether the application is interrupted when its visitor has gone.
     pub interrupts: bool,
+    /// Whether requests have a time limit, at which the application is interrupted.
+    pub limits: bool,
 }
 
 /// An interpreter: one that is started in each worker, or the one that has started us.
@@ -116,7 +118,8 @@ impl Host for PythonHost {
             let callables = self.import(py)?;
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
                 .map_err(|error| internal(py, &error))?;
-            let interrupter = self.options.interrupts.then(|| Interrupter::new(py)).transpose();
+            let PythonOptions { interrupts, limits, .. } = self.options;
+            let interrupter = (interrupts || limits).then(|| Interrupter::new(py, interrupts)).transpose();
             let interrupter = interrupter.map_err(|error| internal(py, &error))?;
             Ok(Arc::new(PythonApplication::new(callables, environ, interrupter, self.options.debug))
                 as Arc<dyn Application>)

@@ -1,4 +1,4 @@
-//! Requests that nobody waits for any more: the application can ask, or is interrupted.
+//! Requests that nobody waits for any more, or that take too long: the application can ask, or is interrupted.
 //!
 //! The exception is set in the thread that serves the request and is raised there at its next step in Python; a call that
 //! waits in C notices it when it returns. It never hits anything but the application: what was set too late is taken back
@@ -7,12 +7,13 @@
 #![expect(unsafe_code, reason = "an exception is set in another thread here")]
 
 use std::ffi::{CStr, c_long};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::app::Request;
+use crate::os::thread;
 
 /// `environ["fcgi.is_aborted"]`: whether the web server has given the request up, or has closed the connection.
 #[pyclass(frozen, module = "fcgi_runner", name = "IsAborted")]
@@ -33,84 +34,105 @@ impl IsAborted {
     }
 }
 
-/// Raises `fcgi_runner.ClientDisconnected` in applications.
+/// Raises exceptions in applications: `fcgi_runner.ClientDisconnected` and `fcgi_runner.RequestTimeout`.
 pub(super) struct Interrupter {
-    exception: Py<PyAny>,
+    exceptions: Arc<Exceptions>,
+    /// Whether a visitor who goes is a reason.
+    on_abort: bool,
+}
+
+struct Exceptions {
+    disconnected: Py<PyAny>,
+    timeout: Py<PyAny>,
+}
+
+/// Why an application was interrupted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Interruption {
+    Disconnected,
+    Timeout,
 }
 
 /// A request that may be interrupted.
-pub(super) struct Interruptible {
-    request: Arc<Request>,
-    thread: Arc<Thread>,
-}
-
-struct Thread {
-    id: c_long,
-    exception: Py<PyAny>,
-    state: Mutex<State>,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum State {
-    Running,
-    Interrupted,
-    Over,
+pub(super) struct Interruptible<'r> {
+    request: &'r Arc<Request>,
+    on_abort: bool,
 }
 
 impl Interrupter {
-    pub(super) fn new(py: Python<'_>) -> PyResult<Self> {
-        let exception = py.import("fcgi_runner")?.getattr("ClientDisconnected")?.unbind();
-        Ok(Self { exception })
+    pub(super) fn new(py: Python<'_>, on_abort: bool) -> PyResult<Self> {
+        let module = py.import("fcgi_runner")?;
+        let disconnected = module.getattr("ClientDisconnected")?.unbind();
+        let timeout = module.getattr("RequestTimeout")?.unbind();
+        Ok(Self { exceptions: Arc::new(Exceptions { disconnected, timeout }), on_abort })
     }
 
-    /// Has this thread interrupted when the request is given up.
-    pub(super) fn begin(&self, py: Python<'_>, request: &Arc<Request>) -> PyResult<Interruptible> {
-        let thread = Arc::new(Thread {
-            id: py.import("_thread")?.call_method0("get_ident")?.extract()?,
-            exception: self.exception.clone_ref(py),
-            state: Mutex::new(State::Running),
-        });
-        let target = thread.clone();
-        request.on_abort(Some(Box::new(move || {
-            // Whoever has noticed cannot wait for the interpreter.
-            let raise = move || Python::attach(|_| target.interrupt());
-            if let Err(error) = std::thread::Builder::new().name("fcgi-interrupt".to_owned()).spawn(raise) {
-                tracing::error!(%error, "a request that nobody waits for cannot be interrupted");
-            }
-        })));
-        Ok(Interruptible { request: request.clone(), thread })
+    /// From here on this thread may be interrupted for a request.
+    pub(super) fn begin<'r>(&self, request: &'r Arc<Request>) -> Interruptible<'r> {
+        request.run().begin(thread::ident());
+        if self.on_abort {
+            let (target, exceptions) = (request.clone(), self.exceptions.clone());
+            request.on_abort(Some(Box::new(move || {
+                // Whoever has noticed cannot wait for the interpreter.
+                let raise = move || Python::attach(|_| raise(&target, &exceptions.disconnected));
+                let name = "fcgi-interrupt".to_owned();
+                if let Err(error) = std::thread::Builder::new().name(name).spawn(raise) {
+                    tracing::error!(%error, "a request that nobody waits for cannot be interrupted");
+                }
+            })));
+        }
+        Interruptible { request, on_abort: self.on_abort }
     }
 
-    /// Whether an error is the interruption.
-    pub(super) fn is_cause(&self, py: Python<'_>, error: &PyErr) -> bool {
-        error.is_instance(py, self.exception.bind(py))
+    /// Interrupts the application because of a request's time limit.
+    pub(super) fn time_out(&self, request: &Request) {
+        Python::attach(|_| raise(request, &self.exceptions.timeout));
+    }
+
+    /// Whether an error is an interruption, and which.
+    pub(super) fn raised(&self, py: Python<'_>, error: &PyErr) -> Option<Interruption> {
+        if error.is_instance(py, self.exceptions.timeout.bind(py)) {
+            return Some(Interruption::Timeout);
+        }
+        let disconnected = error.is_instance(py, self.exceptions.disconnected.bind(py));
+        disconnected.then_some(Interruption::Disconnected)
     }
 }
 
-impl Interruptible {
+impl<'r> Interruptible<'r> {
+    /// From here on this thread may be interrupted at the time limit, and only then: the application cleans up.
+    pub(super) fn closes(request: &'r Arc<Request>) -> Self {
+        request.run().begin(thread::ident());
+        Self { request, on_abort: false }
+    }
+}
+
+impl Interruptible<'_> {
     /// From here on nothing is interrupted any more in this thread.
     pub(super) fn end(self) {
-        self.request.on_abort(None);
-        let mut state = self.thread.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if *state == State::Interrupted {
-            // SAFETY: the thread is attached to the interpreter; no exception takes back the one that waits.
-            unsafe { ffi::PyThreadState_SetAsyncExc(self.thread.id, std::ptr::null_mut()) };
+        if self.on_abort {
+            self.request.on_abort(None);
         }
-        *state = State::Over;
+        if let Some(thread) = self.request.run().end() {
+            // SAFETY: the thread is attached to the interpreter; no exception takes back the one that waits.
+            unsafe { ffi::PyThreadState_SetAsyncExc(number(thread), std::ptr::null_mut()) };
+        }
     }
 }
 
-impl Thread {
-    /// Called by a thread that is attached to the interpreter.
-    fn interrupt(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if *state == State::Running {
-            *state = State::Interrupted;
-            // SAFETY: the calling thread is attached; the interpreter takes a reference of its own, and looks whether a
-            // thread of that number is there.
-            unsafe { ffi::PyThreadState_SetAsyncExc(self.id, self.exception.as_ptr()) };
-        }
-    }
+/// Called by a thread that is attached to the interpreter.
+fn raise(request: &Request, exception: &Py<PyAny>) {
+    request.run().interrupt(|thread| {
+        // SAFETY: the calling thread is attached; the interpreter takes a reference of its own, and looks whether a
+        // thread of that number is there.
+        unsafe { ffi::PyThreadState_SetAsyncExc(number(thread), exception.as_ptr()) };
+    });
+}
+
+/// The number of a thread, as the interpreter's function takes it.
+#[expect(clippy::cast_possible_wrap, reason = "the interpreter turns it back")]
+fn number(thread: u64) -> c_long {
+    thread as c_long
 }
 
 /// Makes `from fcgi_runner import ClientDisconnected` work where the package is not installed beside the binary.
@@ -141,4 +163,7 @@ const EXCEPTIONS: &CStr = cr#"
 
 class ClientDisconnected(BaseException):
     """The visitor has gone: nobody waits for the answer any more."""
+
+class RequestTimeout(BaseException):
+    """The request has taken longer than `requesttimeout`."""
 "#;

@@ -16,6 +16,7 @@ mod names;
 mod output;
 mod recurring;
 mod runs;
+mod stack;
 mod start_response;
 mod strings;
 

@@ -17,9 +17,9 @@ use crate::os::scoreboard::{Phase, Scoreboard};
 use crate::os::stdio::LogFiles;
 use crate::os::watch::Watch;
 use crate::status::About;
-use crate::worker::Worker;
 use crate::worker::pool::ThreadRules;
 use crate::worker::settings::{Feeding, Settings};
+use crate::worker::{Worker, warden};
 
 /// What every worker of a server is made from.
 pub(super) struct Plan<'p> {
@@ -99,7 +99,7 @@ impl Plan<'_> {
         match self.worker(app, 0) {
             Ok(worker) => self.finish(Worker { first, watch, ..worker }),
             Err(error) => {
-                tracing::error!(code = %Code::LOG_FILE, %error, "the access log cannot be opened");
+                tracing::error!(code = %Code::LOG_FILE, %error, "a log cannot be opened");
                 1
             }
         }
@@ -123,6 +123,8 @@ impl Plan<'_> {
 
     fn worker(&self, app: Arc<dyn Application>, slot: usize) -> std::io::Result<Worker> {
         let access_log = logs::access_log(self.config)?;
+        let slow_log = logs::slow_log(self.config)?;
+        let times = self.config.times;
         Ok(Worker {
             host: self.host.clone(),
             app,
@@ -137,6 +139,13 @@ impl Plan<'_> {
             max_requests: self.config.max_requests,
             settings: self.settings(),
             access_log,
+            times: warden::Rules {
+                request: times.request,
+                grace: times.grace,
+                slow: slow_log.is_some().then_some(times.slow),
+                deadlock: times.deadlock,
+            },
+            slow_log,
             logs: self.logs.clone(),
         })
     }

@@ -10,6 +10,7 @@ use crate::os::stdio::{Destination, LogFileError, LogFiles};
 use crate::supervisor::Stream;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::printed::{Place, Printed};
+use crate::telemetry::slow::SlowLog;
 
 /// The files and services of a configuration.
 pub(super) fn files(config: &Config) -> LogFiles {
@@ -88,9 +89,16 @@ impl Capture {
     }
 }
 
-/// Tries whether the access log can be opened.
-pub(super) fn check_access_log(config: &Config) -> Result<(), Problem> {
-    config.accesslog.as_ref().map_or(Ok(()), |place| Ok(destination(place).check()?))
+/// Tries whether the logs of requests can be opened.
+pub(super) fn check_request_logs(config: &Config) -> Result<(), Problem> {
+    let slow = config.slowlog.as_ref().map(|path| Destination::File(path.clone()));
+    let logs = config.accesslog.as_ref().map(destination).into_iter().chain(slow);
+    logs.into_iter().try_for_each(|log| Ok(log.check()?))
+}
+
+/// Opens the log of slow requests, if one is wanted.
+pub(super) fn slow_log(config: &Config) -> io::Result<Option<SlowLog>> {
+    config.slowlog.as_deref().map(SlowLog::open).transpose()
 }
 
 /// Opens the access log, if one is wanted.

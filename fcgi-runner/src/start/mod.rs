@@ -105,7 +105,7 @@ fn start(config: &Config, door: &Door<'_>, surroundings: &Surroundings) -> Resul
     signals::survive_file_size_limit();
     let logs = logs::files(config);
     logs.check()?;
-    logs::check_access_log(config)?;
+    logs::check_request_logs(config)?;
     let daemonize = config.daemonize.unwrap_or_else(|| address.daemonizes(config));
     telemetry::log::start(level(config.loglevel), logs::service_of_messages(&logs)?);
     for warning in &config.warnings {
@@ -153,6 +153,7 @@ fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
         script_name: config.script_name.clone(),
         debug: config.debug,
         interrupts: config.on_abort == OnAbort::Interrupt,
+        limits: config.times.request.is_some(),
     }))
 }
 

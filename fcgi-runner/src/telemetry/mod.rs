@@ -1,5 +1,6 @@
-//! What the server tells its operator: the log on standard error, the access log, what workers print.
+//! What the server tells its operator: the log on standard error, the access log, slow requests, what workers print.
 
 pub mod access;
 pub mod log;
 pub mod printed;
+pub mod slow;

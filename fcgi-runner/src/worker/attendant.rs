@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Passing};
 use super::queues::Queues;
+use super::service::Service;
 use crate::os::handoff::Handoff;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::socket;
@@ -35,6 +36,7 @@ struct Shared {
     handoff: Option<Arc<Handoff>>,
     wake: Arc<Wake>,
     queues: Arc<Queues>,
+    service: Arc<Service>,
     /// A socket without a peer: takes the place of connections that were passed on.
     blank: UnixStream,
     /// Changes whenever the loop becomes busy or idle; odd while it is busy.
@@ -67,6 +69,7 @@ impl Attendant {
         handoff: Option<Arc<Handoff>>,
         wake: Arc<Wake>,
         queues: Arc<Queues>,
+        service: Arc<Service>,
     ) -> io::Result<Self> {
         let (blank, _) = UnixStream::pair()?;
         let shared = Arc::new(Shared {
@@ -74,6 +77,7 @@ impl Attendant {
             handoff,
             wake,
             queues,
+            service,
             blank,
             rounds: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
@@ -176,6 +180,9 @@ impl Shared {
                     connection.look_after();
                 }
                 looks += 1;
+                if self.service.abandoned.load(Ordering::Acquire) {
+                    self.give_all_away();
+                }
                 self.relieve(rounds, ready, looks > LOOKS);
             }
         }
@@ -243,6 +250,16 @@ impl Shared {
         if passed > 0 && self.rounds.load(Ordering::SeqCst) != rounds {
             // The loop may wait already, and has not heard of it.
             self.wake.wake();
+        }
+    }
+
+    /// Passes on all connections that can be, where the loop does not come back.
+    fn give_all_away(&self) {
+        let all: Vec<_> = self.table().connections.values().cloned().collect();
+        for connection in all {
+            if self.pass_on(&connection) {
+                self.let_go(&connection);
+            }
         }
     }
 

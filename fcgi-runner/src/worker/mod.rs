@@ -8,6 +8,7 @@ pub mod pool;
 mod queues;
 mod service;
 pub mod settings;
+pub mod warden;
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,6 +24,7 @@ use self::pool::{Counts, Crew, LoopHandle, Reserve, ThreadRules};
 use self::queues::Queues;
 pub use self::service::Service;
 use self::settings::{Feeding, Settings};
+use self::warden::{Post, Rules, Warden};
 use crate::app::{Application, Host, PlainBlocker};
 use crate::os::alarm::Alarm;
 use crate::os::channel::Line;
@@ -36,6 +38,7 @@ use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
 use crate::os::watch::Watch;
 use crate::telemetry::access::AccessLog;
+use crate::telemetry::slow::SlowLog;
 
 /// What a worker is given to work with.
 pub struct Worker {
@@ -56,6 +59,9 @@ pub struct Worker {
     pub max_requests: u64,
     pub settings: Settings,
     pub access_log: Option<AccessLog>,
+    pub slow_log: Option<SlowLog>,
+    /// How long requests may take.
+    pub times: Rules,
     pub logs: LogFiles,
 }
 
@@ -80,6 +86,17 @@ impl Worker {
         let feeding = if self.threads.is_some() { Feeding::Loop(handle.clone()) } else { Feeding::Pull };
         let protocol =
             server::Settings { overload_answer: intake::overload_page(), ..self.settings.protocol };
+        let line = self.line.map(Arc::new);
+        let guard = Warden::start(
+            Post {
+                rules: self.times,
+                slow_log: self.slow_log,
+                line: line.clone(),
+                feeding: feeding.clone(),
+                loop_wake: wake.clone(),
+            },
+            &service,
+        )?;
         let has_siblings = self.handoff.is_some();
         let files = limits::raise_open_files();
         let by_files = files.saturating_sub(RESERVED_FILES).max(files / 2).max(1);
@@ -89,7 +106,7 @@ impl Worker {
             bell: self.host.signal_bell(),
             poller,
             listeners: self.listeners,
-            line: self.line,
+            line,
             signals,
             handoff: self.handoff,
             wake,
@@ -147,6 +164,7 @@ impl Worker {
             });
         });
         service.tell_late(true);
+        guard.dismiss();
         result
     }
 }

@@ -1,14 +1,16 @@
 //! Serving one request, in whatever thread: counted, logged, and ended in every case.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::intake::Work;
+use super::warden::Warden;
 use crate::app::{Application, Blocker, Finished, Refusal, Request, answer_with_page};
 use crate::messages::Code;
 use crate::os::scoreboard::{Scoreboard, Slow};
+use crate::os::thread;
 use crate::telemetry::access::AccessLog;
 
 /// What all application threads of a worker share.
@@ -23,8 +25,15 @@ pub struct Service {
     pub queue_timeout: Option<Duration>,
     /// Requests that take so long are remembered on the board.
     pub slow_from: Duration,
+    /// Who sees that requests keep their time.
+    pub(super) warden: OnceLock<Arc<Warden>>,
+    /// The loop is stuck in a request: others have to pass its connections on.
+    pub(super) abandoned: AtomicBool,
     served: AtomicU64,
     exhausted: AtomicBool,
+    /// It has to leave for the sake of a request that does not end.
+    retired: AtomicBool,
+    told_leaving: AtomicBool,
 }
 
 impl Service {
@@ -37,8 +46,12 @@ impl Service {
             max_requests: 0,
             queue_timeout: None,
             slow_from: SLOW,
+            warden: OnceLock::new(),
+            abandoned: AtomicBool::new(false),
             served: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+            told_leaving: AtomicBool::new(false),
         }
     }
 
@@ -92,6 +105,31 @@ impl Service {
         self.queue_timeout.is_some() && self.board.has_untold()
     }
 
+    /// Has the worker leave when it comes round.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+
+    /// Whether the worker is to leave although it has served no more requests than it may.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// Whether the master is to be told now that the worker leaves: it hears so once.
+    pub(super) fn tells_leaving(&self) -> bool {
+        !self.told_leaving.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether it has heard so.
+    pub(super) fn has_told_leaving(&self) -> bool {
+        self.told_leaving.load(Ordering::Acquire)
+    }
+
+    /// Threads that do not come back from a request.
+    pub(super) fn stuck(&self) -> usize {
+        self.warden.get().map_or(0, |warden| warden.stuck())
+    }
+
     /// Whether the worker has served as many requests as it may.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted.load(Ordering::Acquire)
@@ -103,6 +141,10 @@ impl Service {
             self.board.note_busy();
         }
         let seat = self.board.take_desk(self.slot, request.arrived(), request.method(), request.target());
+        if let Some(seat) = &seat {
+            seat.desk().set_thread(thread::ident());
+        }
+        let watched = self.warden.get().and_then(|warden| warden.begin(request));
         request.begin_service();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.app.serve(request)));
         if outcome.is_err() {
@@ -114,9 +156,12 @@ impl Service {
         if !request.is_ended() {
             request.cut(blocker);
         }
+        drop(watched);
         drop(seat);
         slot.end();
-        self.settle(request);
+        if !request.is_taken_over() {
+            self.settle(request);
+        }
         let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
         if self.max_requests > 0 && served >= self.max_requests {
             self.exhausted.store(true, Ordering::Release);
@@ -124,7 +169,7 @@ impl Service {
     }
 
     /// Counts and logs a request that is over.
-    fn settle(&self, request: &Request) {
+    pub(super) fn settle(&self, request: &Request) {
         let finished = request.finished();
         let tally = self.board.slot(self.slot).tally();
         tally.record(finished.status, finished.body_bytes, finished.duration);

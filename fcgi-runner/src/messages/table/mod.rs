@@ -11,10 +11,12 @@
 //! | `check` | 320-349 | what `fcgi-run check` may find |
 //! | `develop` | 350-369 | reloading while one develops |
 //! | `renew` | 420-459 | replacing workers, code and the server itself |
+//! | `limits` | 460-479 | requests that take too long |
 //! | `logs` | 560-579 | logs and log services |
 
 mod application;
 mod check;
+mod limits;
 mod logs;
 mod preview;
 mod renew;
@@ -36,6 +38,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         preview::MESSAGES,
         check::MESSAGES,
         renew::MESSAGES,
+        limits::MESSAGES,
         logs::MESSAGES,
     ]
     .into_iter()

@@ -114,6 +114,32 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
         "Answer requests with 503 that have waited for longer than this before they could be served; 0 is never",
     ),
     option(
+        Section::Limits,
+        "requesttimeout",
+        Seconds,
+        "SECONDS",
+        Preset::Value("0"),
+        "How long a request may take from its arrival: then the log gets the Python stack, the application \
+         `fcgi_runner.RequestTimeout` and the visitor 504; 0 is no limit",
+    ),
+    option(
+        Section::Limits,
+        "killgrace",
+        Seconds,
+        "SECONDS",
+        Preset::Value("10"),
+        "How long the application may take to end such a request, before its worker is replaced",
+    ),
+    option(
+        Section::Limits,
+        "deadlocktimeout",
+        Seconds,
+        "SECONDS",
+        Preset::Value("300"),
+        "Replace a worker in which nothing in Python could run for so long, because other code has not let go of the \
+         interpreter's lock; 0 is never",
+    ),
+    option(
         Section::Preview,
         "http",
         Address,

@@ -247,6 +247,22 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
     ),
     option(
         Section::Logs,
+        "slowlog",
+        Path,
+        "PATH",
+        Depends("off"),
+        "Append the Python stack of requests that take longer than `slowtimeout`; reopened on SIGUSR1",
+    ),
+    option(
+        Section::Logs,
+        "slowtimeout",
+        Seconds,
+        "SECONDS",
+        Preset::Value("5"),
+        "How long a request takes before it is written to `slowlog`",
+    ),
+    option(
+        Section::Logs,
         "loglevel",
         Choice(&[("error", &[]), ("warn", &["warning"]), ("info", &[]), ("debug", &[]), ("trace", &[])]),
         "LEVEL",

@@ -104,30 +104,15 @@ impl Connection {
         LinkGone
     }
 
-    pub(super) fn output(&self, blocker: &dyn Blocker) -> MutexGuard<'_, ()> {
-        match self.output.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                let mut guard = None;
-                blocker.block(&mut || {
-                    guard = Some(self.output.lock().unwrap_or_else(PoisonError::into_inner));
-                });
-                guard.unwrap_or_else(|| self.output.lock().unwrap_or_else(PoisonError::into_inner))
-            }
-        }
-    }
-}
-
-impl Link for Connection {
-    fn stdout(
+    /// Writes a piece of an answer, and ends the request if it is the `last`.
+    pub(super) fn write_piece(
         &self,
+        writing: MutexGuard<'_, ()>,
         key: RequestKey,
         parts: &[&[u8]],
         last: bool,
         blocker: &dyn Blocker,
     ) -> Result<(), LinkGone> {
-        let writing = self.output(blocker);
         // In a statement of its own: the lock must be free again.
         let turn = self.input().begin_write(key, last);
         let Turn { outbox, ended, given_up } = match turn {
@@ -152,6 +137,32 @@ impl Link for Connection {
             self.settle(ended.disposition);
         }
         if given_up && !last { Err(LinkGone) } else { result }
+    }
+
+    pub(super) fn output(&self, blocker: &dyn Blocker) -> MutexGuard<'_, ()> {
+        match self.output.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let mut guard = None;
+                blocker.block(&mut || {
+                    guard = Some(self.output.lock().unwrap_or_else(PoisonError::into_inner));
+                });
+                guard.unwrap_or_else(|| self.output.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        }
+    }
+}
+
+impl Link for Connection {
+    fn stdout(
+        &self,
+        key: RequestKey,
+        parts: &[&[u8]],
+        last: bool,
+        blocker: &dyn Blocker,
+    ) -> Result<(), LinkGone> {
+        self.write_piece(self.output(blocker), key, parts, last, blocker)
     }
 
     fn stdout_file(&self, key: RequestKey, part: FilePart, blocker: &dyn Blocker) -> Result<(), LinkGone> {
@@ -184,6 +195,10 @@ impl Link for Connection {
                 .and_then(|()| self.write_all(&mut [IoSlice::new(&end)], false, blocker));
         }
         self.settle(disposition);
+    }
+
+    fn end_with(&self, request: &Request, code: u16, page: &[u8]) {
+        self.end_late(request, code, page);
     }
 
     fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker) {

@@ -8,6 +8,7 @@
 mod begun;
 mod file;
 mod input;
+mod late;
 mod link;
 mod outbox;
 mod pull;

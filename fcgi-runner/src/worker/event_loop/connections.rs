@@ -113,7 +113,8 @@ impl EventLoop {
     fn attendant(&mut self) -> Option<&mut Attendant> {
         if self.attendant.is_none() && self.counts.is_none() {
             let (poller, handoff, wake) = (self.poller.clone(), self.handoff.clone(), self.wake.clone());
-            match Attendant::start(poller, handoff, wake, self.queues.clone()) {
+            let (queues, service) = (self.queues.clone(), self.service.clone());
+            match Attendant::start(poller, handoff, wake, queues, service) {
                 Ok(attendant) => self.attendant = Some(attendant),
                 Err(error) => {
                     tracing::error!(%error, "nobody looks after connections while a request is served");

@@ -16,7 +16,7 @@ use crate::os::handoff::Handed;
 impl EventLoop {
     /// What has to be done after each round, whatever happened in it.
     pub(super) fn keep_house(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        if self.service.is_exhausted() {
+        if self.service.is_exhausted() || self.service.is_retired() {
             self.enter(State::Retiring);
         }
         self.mind_files();

@@ -48,7 +48,7 @@ pub(super) struct EventLoop {
     pub(super) bell: Option<UnixStream>,
     pub(super) poller: Arc<Poller>,
     pub(super) listeners: Arc<[Listener]>,
-    pub(super) line: Option<Line>,
+    pub(super) line: Option<Arc<Line>>,
     pub(super) signals: WorkerSignals,
     pub(super) handoff: Option<Arc<Handoff>>,
     pub(super) wake: Arc<Wake>,
@@ -216,7 +216,7 @@ impl EventLoop {
         }
         self.accepting = !self.listeners.is_empty();
         if let Some(line) = &self.line {
-            self.poller.watch(line, LINE)?;
+            self.poller.watch(&**line, LINE)?;
         }
         for fd in self.signals.fds() {
             self.poller.watch(fd, SIGNAL)?;

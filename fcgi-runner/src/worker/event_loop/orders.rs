@@ -30,7 +30,7 @@ impl EventLoop {
             Heard::Silence => {}
             Heard::Gone => {
                 tracing::warn!("the master is gone, this worker leaves");
-                let _ = self.poller.forget(line);
+                let _ = self.poller.forget(&**line);
                 self.enter(State::Stopping);
             }
         }
@@ -42,6 +42,9 @@ impl EventLoop {
         }
         if let Some(log) = &self.service.access_log {
             log.reopen();
+        }
+        if let Some(warden) = self.service.warden.get() {
+            warden.reopen_log();
         }
     }
 
@@ -71,6 +74,7 @@ impl EventLoop {
         }
         if was_serving
             && state == State::Retiring
+            && self.service.tells_leaving()
             && let Some(line) = &self.line
         {
             line.report(&Report::Leaving);

@@ -7,8 +7,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::super::event_loop::EventLoop;
 use super::Crew;
@@ -141,10 +141,8 @@ impl Reserve {
         self.threads.retain(|thread| !thread.is_finished());
         self.crew.table().total += 1;
         let crew = self.crew.clone();
-        let started = std::thread::Builder::new()
-            .name("fcgi-app".to_owned())
-            .stack_size(STACK)
-            .spawn(move || crew.run());
+        let started =
+            thread::Builder::new().name("fcgi-app".to_owned()).stack_size(STACK).spawn(move || crew.run());
         match started {
             Ok(thread) => self.threads.push(thread),
             Err(error) => {
@@ -155,6 +153,14 @@ impl Reserve {
     }
 
     fn join(&mut self) {
+        while self.crew.service.warden.get().is_some_and(|warden| warden.may_give_up()) {
+            self.threads.retain(|thread| !thread.is_finished());
+            // One that does not come back ends with the process.
+            if self.threads.len() <= self.crew.service.stuck() {
+                return;
+            }
+            thread::park_timeout(JOIN_TICK);
+        }
         for thread in self.threads.drain(..) {
             // None panics: each catches that itself.
             let _ = thread.join();
@@ -164,6 +170,9 @@ impl Reserve {
 
 /// Ticks without a change, while somebody leads, before the reserve sleeps.
 const QUIET_TICKS: u32 = 5;
+
+/// Between two looks whether threads have ended that may get stuck.
+const JOIN_TICK: Duration = Duration::from_millis(5);
 
 /// Address space for the stack of an application thread, as the main thread usually has.
 const STACK: usize = 8 * 1024 * 1024;
