@@ -15,7 +15,7 @@ use super::texts::Texts;
 pub struct Desk {
     /// When the request arrived, in nanoseconds since the board's beginning and one more; 0 is a free desk.
     arrived: AtomicU64,
-    /// Counts the requests of this desk; odd while one is written down.
+    /// Counts the requests of this desk; odd while none is written down.
     version: AtomicU64,
     /// The interpreter's name for the thread; 0 until it is known.
     thread: AtomicU64,
@@ -61,6 +61,8 @@ impl Desk {
 
     /// Gives the desk back.
     pub(super) fn leave(&self) {
+        // Odd from here to the end of the next note: who sees the arrival of the next request does not take this text for its.
+        self.version.store(self.version.load(Ordering::Relaxed) | 1, Ordering::Relaxed);
         self.arrived.store(0, Ordering::Release);
     }
 
