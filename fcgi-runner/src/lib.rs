@@ -16,6 +16,7 @@ pub mod messages;
 pub mod options;
 pub mod os;
 pub mod python;
+pub mod sites;
 pub mod start;
 pub mod status;
 pub mod supervisor;

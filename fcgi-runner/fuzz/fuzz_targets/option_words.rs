@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     if let ([word], []) = (&words[..], &variables[..])
         && let Some((name, value)) = equals(word.as_bytes())
         && let Some(name) = std::str::from_utf8(name).ok().filter(|name| !name.starts_with('-'))
-        && let Some(option) = find(name)
+        && let Some(option) = find(name).filter(|option| option.name != "site")
     {
         assert_spellings(name, option, value);
     }
@@ -50,6 +50,7 @@ fn check(result: Result<Command, UsageError>) {
         Ok(Command::Run(config)) => assert_sound(&config),
         Ok(Command::Check(check)) => check.config.iter().for_each(assert_sound),
         Ok(Command::Print(text)) => assert!(text.lines().count() > 0),
+        Ok(other) => panic!("there is no file with sites: {other:?}"),
         Err(error) => assert_two_lines(&error),
     }
 }
@@ -74,7 +75,7 @@ fn assert_spellings(name: &str, option: &OptionSpec, value: &[u8]) {
     }
     if let Ok(text) = std::str::from_utf8(value) {
         let line = format!("\"{name}\" = {}", toml::Value::from(text));
-        let settings = file::parse(&line, "/file".as_ref()).expect("a key and a text");
+        let settings = file::parse(&line, "/file".as_ref()).expect("a key and a text").common;
         assert_eq!(outcome(build(&settings, start(), Vec::new()).map(Box::new).map(Command::Run)), expected);
     }
 }
@@ -97,6 +98,7 @@ fn outcome(result: Result<Command, UsageError>) -> String {
         }
         Ok(Command::Check(check)) => format!("{check:?}"),
         Ok(Command::Print(text)) => text,
+        Ok(other) => panic!("there is no file with sites: {other:?}"),
         Err(error) => {
             assert_two_lines(&error);
             let cause = error.to_string();

@@ -4,16 +4,20 @@
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use fcgi_runner_fuzz::cli::{Command, parse};
-use fcgi_runner_fuzz::config::{Config, build::build, file, settings::Settings};
+use fcgi_runner_fuzz::config::{Config, build::build, file, file::File, settings::Settings, sites};
 use fcgi_runner_fuzz::options::{Origin, UsageError, Value, ValueKind, find, option_names};
 use fcgi_runner_fuzz::{assert_sound, assert_two_lines};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let settings = match file::parse(text, "/file".as_ref()) {
-        Ok(settings) => settings,
+    let file = match file::parse(text, "/file".as_ref()) {
+        Ok(file) => file,
         Err(error) => return assert_names_a_line(&error, text),
     };
+    if !file.sites.is_empty() {
+        return check_sites(&file);
+    }
+    let settings = file.common;
     for setting in option_names().flat_map(|name| settings.all(name)) {
         assert_line(&setting.origin, text);
     }
@@ -25,6 +29,25 @@ fuzz_target!(|text: &str| {
     assert_eq!(outcome(config), outcome(typed(&words(&settings))));
     assert_means_what_toml_says(text, &settings);
 });
+
+/// What a house with several sites has to keep to.
+fn check_sites(file: &File) {
+    for name in file.sites.keys() {
+        let settings = sites::settings_of(file, name).expect("a site of the file");
+        assert!(settings.last("pidfile").is_none() || file.sites[name].last("pidfile").is_some());
+    }
+    let over = sites::Over {
+        path: "/file".into(),
+        typed: Settings::default(),
+        variables: Settings::default(),
+        start_dir: start(),
+        warnings: Vec::new(),
+    };
+    match sites::build_all(file, over) {
+        Ok(all) => all.sites.iter().for_each(|site| assert_sound(&site.config)),
+        Err(error) => assert_two_lines(&error),
+    }
+}
 
 /// The words that say what the settings say.
 fn words(settings: &Settings) -> Vec<OsString> {
@@ -47,7 +70,7 @@ fn typed(words: &[OsString]) -> Result<Config, UsageError> {
 fn assert_means_what_toml_says(text: &str, settings: &Settings) {
     // A value can hold no number beyond `i64`.
     let Ok(table) = text.parse::<toml::Table>() else { return };
-    for (key, value) in &table {
+    for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
         let option = find(key).expect("an option that was read before");
         let values = match value {
             toml::Value::Array(values) => values.as_slice(),
@@ -82,7 +105,8 @@ fn assert_names_a_line(error: &UsageError, text: &str) {
     | UsageError::ConfigSyntax { origin, .. }
     | UsageError::ConfigTwice { origin, .. }
     | UsageError::ConfigType { origin, .. }
-    | UsageError::ConfigNested(origin)) = error
+    | UsageError::SiteName { origin, .. }
+    | UsageError::ConfigNested(_, origin)) = error
     else {
         panic!("not an error of a file: {error:?}")
     };

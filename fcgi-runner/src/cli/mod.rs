@@ -19,7 +19,7 @@ use clap::error::ErrorKind;
 pub use self::commands::check::Check;
 pub use crate::options::{UsageError, option_names};
 use crate::{
-    config::{Config, build::build, environment, file, settings::Settings},
+    config::{Config, Sites, build::build, environment, file, settings::Settings, sites},
     options::{Origin, ValueKind, all},
 };
 
@@ -30,6 +30,10 @@ pub enum Command {
     Run(Box<Config>),
     /// Look for what a start would run into.
     Check(Box<Check>),
+    /// The same for several sites, by their names.
+    CheckSites(Vec<(String, Check)>),
+    /// Serve several sites, each by itself.
+    RunSites(Box<Sites>),
     /// Print this text to standard output, and exit with status 0: help, version, man page, explanations.
     Print(String),
 }
@@ -76,7 +80,22 @@ pub fn parse(
         }
     }
     let (variables, warnings) = environment::settings(environment);
-    let settings = merge(typed, variables, start_dir)?;
+    let path = config_file(&typed, &variables, start_dir);
+    let file = path.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    let wanted = typed.text("site").or_else(|| variables.text("site")).filter(|name| !name.is_empty());
+    if wanted.is_none()
+        && !file.sites.is_empty()
+        && let Some(path) = path
+    {
+        let over = sites::Over { path, typed, variables, start_dir, warnings };
+        return sites::build_all(&file, over).map(|sites| Command::RunSites(Box::new(sites)));
+    }
+    let mut settings = match wanted {
+        Some(name) => sites::settings_of(&file, &name.to_string_lossy())?,
+        None => file.common,
+    };
+    settings.overlay(variables);
+    settings.overlay(typed);
     build(&settings, start_dir, warnings).map(|config| Command::Run(Box::new(config)))
 }
 
@@ -89,17 +108,6 @@ pub fn parse_here(words: &[OsString]) -> Result<Command, UsageError> {
     let start_dir = env::current_dir().map_err(UsageError::StartDirectory)?;
     let environment: Vec<_> = env::vars_os().collect();
     parse(words, &environment, &start_dir)
-}
-
-/// Puts the three sources over one another.
-fn merge(typed: Settings, variables: Settings, start_dir: &Path) -> Result<Settings, UsageError> {
-    let mut settings = match config_file(&typed, &variables, start_dir) {
-        Some(path) => file::settings(&path)?,
-        None => Settings::default(),
-    };
-    settings.overlay(variables);
-    settings.overlay(typed);
-    Ok(settings)
 }
 
 fn config_file(typed: &Settings, variables: &Settings, start_dir: &Path) -> Option<PathBuf> {

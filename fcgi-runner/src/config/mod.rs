@@ -10,10 +10,12 @@ pub mod file;
 mod listen;
 pub mod log_format;
 pub mod settings;
+pub mod sites;
 
 use std::{path::PathBuf, time::Duration};
 
 pub use self::log_format::AccessRules;
+pub use self::sites::{Site, Sites};
 pub use crate::options::LogPlace;
 
 /// Everything the operator has decided.

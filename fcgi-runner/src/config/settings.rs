@@ -36,6 +36,23 @@ impl Settings {
         self.values.extend(stronger.values);
     }
 
+    /// Forgets an option.
+    pub fn remove(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
+    /// Everything as flags of a command line.
+    pub fn flags(&self) -> Vec<OsString> {
+        let flag = |name: &str, value: &OsStr| {
+            let mut flag = OsString::from(format!("--{name}="));
+            flag.push(value);
+            flag
+        };
+        let values =
+            self.values.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        values.map(|(name, setting)| flag(name, &setting.value)).collect()
+    }
+
     /// All values of an option.
     pub fn all(&self, name: &str) -> &[Setting] {
         self.values.get(name).map_or(&[], Vec::as_slice)

@@ -146,8 +146,48 @@ pub enum UsageError {
         origin: Origin,
     },
     /// A configuration file that names another one.
-    #[error("`config` cannot stand in a configuration file{0}")]
-    ConfigNested(Origin),
+    #[error("`{0}` cannot stand in a configuration file{1}")]
+    ConfigNested(&'static str, Origin),
+    /// A table `[site.NAME]` whose name cannot be one, or that is no table.
+    #[error("`site.{}` is no site{origin}", shown(name))]
+    SiteName {
+        /// As it stands in the file.
+        name: String,
+        /// Where.
+        origin: Origin,
+    },
+    /// A site that the file does not have.
+    #[error("there is no site `{}` in the configuration file", shown(name))]
+    UnknownSite {
+        /// As typed.
+        name: String,
+        /// The nearest one that is there.
+        nearest: Option<String>,
+    },
+    /// An option that belongs to one site, where there are several.
+    #[error("`{name}` cannot be the same for several sites{origin}")]
+    NotCommon {
+        /// The option.
+        name: &'static str,
+        /// Where.
+        origin: Origin,
+    },
+    /// A site that does not say where to listen.
+    #[error("the site `{name}` does not say where to listen")]
+    SiteAddress {
+        /// The site.
+        name: String,
+    },
+    /// Two sites that cannot both have what they want.
+    #[error("the sites `{first}` and `{second}` have the same `{name}`")]
+    SitesCollide {
+        /// The option.
+        name: &'static str,
+        /// One site.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// The current directory is gone or may not be entered.
     #[error("cannot tell the current directory: {0}")]
     StartDirectory(#[source] io::Error),
@@ -191,10 +231,27 @@ impl UsageError {
                 "keep one of the two; letter case, `-` and `_` do not matter".to_owned()
             }
             Self::ConfigType { option, .. } => config_type_hint(option),
-            Self::ConfigNested(_) => {
+            Self::ConfigNested("site", _) => {
+                "write `[site.NAME]` over the options of a site; `site=NAME` on the command line serves it alone".to_owned()
+            }
+            Self::ConfigNested(..) => {
                 "name the file on the command line or in `FCGI_RUN_CONFIG`, and put everything into one"
                     .to_owned()
             }
+            Self::SiteName { .. } => {
+                "write `[site.NAME]` alone on a line, the name of letters, digits, `-`, `_` and `.`".to_owned()
+            }
+            Self::UnknownSite { nearest, .. } => match nearest {
+                Some(name) => format!("did you mean `site={name}`"),
+                None => "the file has no `[site.NAME]` at all".to_owned(),
+            },
+            Self::NotCommon { name, .. } => {
+                format!("put `{name}` below `[site.NAME]`, or choose one site with `site=NAME`")
+            }
+            Self::SiteAddress { .. } => {
+                "add `socket = \"/run/NAME.sock\"`, or `host` and `port`, below its `[site.NAME]`".to_owned()
+            }
+            Self::SitesCollide { .. } => "give each of them its own".to_owned(),
             Self::StartDirectory(_) => "change to a directory that is there".to_owned(),
             Self::UnknownCode { nearest, .. } => match nearest {
                 Some(code) => format!("the nearest is `{code}`; `fcgi-run explain` shows all of them"),
@@ -220,7 +277,12 @@ impl UsageError {
             Self::ConfigSyntax { .. } => Code::CONFIG_SYNTAX,
             Self::ConfigTwice { .. } => Code::CONFIG_TWICE,
             Self::ConfigType { .. } => Code::CONFIG_TYPE,
-            Self::ConfigNested(_) => Code::CONFIG_NESTED,
+            Self::ConfigNested(..) => Code::CONFIG_NESTED,
+            Self::SiteName { .. } => Code::SITE_NAME,
+            Self::UnknownSite { .. } => Code::UNKNOWN_SITE,
+            Self::NotCommon { .. } => Code::NOT_COMMON,
+            Self::SiteAddress { .. } => Code::SITE_ADDRESS,
+            Self::SitesCollide { .. } => Code::SITES_COLLIDE,
             Self::StartDirectory(_) => Code::START_DIRECTORY,
             Self::UnknownCode { .. } => Code::UNKNOWN_CODE,
             Self::CommandLine(_) => Code::COMMAND_LINE,

@@ -88,16 +88,25 @@ impl From<OwnedFd> for Verdict {
 impl Verdict {
     /// Lets the launcher end with `status` after it has printed `text`; with a bad one not before this process has ended.
     pub fn give(mut self, status: u8, text: &str) {
+        self.write(status, text);
+        if status != 0 {
+            // Stays open: its end tells the launcher that nothing is left of the server.
+            let _ = self.pipe.into_raw_fd();
+        }
+    }
+
+    /// Lets the launcher end with `status` after it has printed `text`, although this process goes on.
+    pub fn give_and_go_on(mut self, status: u8, text: &str) {
+        self.write(status, text);
+    }
+
+    fn write(&mut self, status: u8, text: &str) {
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let mut message = vec![status];
         message.extend_from_slice(&length.to_be_bytes());
         message.extend_from_slice(text.as_bytes());
         // A launcher that was killed needs no verdict.
         let _ = self.pipe.write_all(&message);
-        if status != 0 {
-            // Stays open: its end tells the launcher that nothing is left of the server.
-            let _ = self.pipe.into_raw_fd();
-        }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod pidfile;
 pub mod poller;
 pub mod probe;
 pub mod process;
+pub mod program;
 pub mod reason;
 pub mod scoreboard;
 pub mod signals;

@@ -66,6 +66,13 @@ pub fn block() -> io::Result<Blocked> {
     Ok(Blocked { reader: SignalReader { fd }, mask: OriginalMask(original) })
 }
 
+/// Sends a signal to a child that has not been reaped; one that is dead hears nothing.
+pub fn send(process: super::fork::ProcessId, signal: Signal) {
+    if process.0 > 0 {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.0), signal);
+    }
+}
+
 /// Lets a write beyond the limit of file sizes fail, as Python does, instead of ending the process; an own handler stays.
 pub fn survive_file_size_limit() {
     use nix::sys::signal::SigHandler::{SigDfl, SigIgn};

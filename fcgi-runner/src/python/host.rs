@@ -28,7 +28,7 @@ use crate::os::fork::ForkHooks;
 use crate::os::process;
 
 /// What the interpreter is started with, and what it is to import.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PythonOptions {
     pub targets: ByRole<Target>,
     pub search_path: Vec<std::path::PathBuf>,

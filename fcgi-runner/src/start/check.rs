@@ -22,13 +22,41 @@ use crate::os::probe;
 /// Looks, prints what was found, and ends with the status that a start would have.
 pub(super) fn run(check: &Check, door: &Door<'_>) -> Result<Ended, Problem> {
     let report = look(check, door);
-    let text = if check.json {
+    print(&text(check, &report))?;
+    Ok(Ended::Launched(report.status() as u8))
+}
+
+/// The same for several sites; ends with the status of the first that could not be started.
+pub(super) fn run_all(sites: &[(String, Check)], door: &Door<'_>) -> Result<Ended, Problem> {
+    let mut status = ExitStatus::Stopped;
+    let json = sites.iter().any(|(_, check)| check.json);
+    for (index, (name, check)) in sites.iter().enumerate() {
+        let report = look(check, door);
+        let text = text(check, &report);
+        print(&match (json, index) {
+            (true, 0) => format!("{{\"{name}\": {}", text.trim_end()),
+            (true, _) => format!(",\n\"{name}\": {}", text.trim_end()),
+            (false, 0) => format!("site {name}\n{text}"),
+            (false, _) => format!("\nsite {name}\n{text}"),
+        })?;
+        if status == ExitStatus::Stopped {
+            status = report.status();
+        }
+    }
+    print(if json { "}\n" } else { "" })?;
+    Ok(Ended::Launched(status as u8))
+}
+
+fn text(check: &Check, report: &Report) -> String {
+    if check.json {
         report.json()
     } else {
         report.text(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-    };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| super::serve::system(&error))?;
-    Ok(Ended::Launched(report.status() as u8))
+    }
+}
+
+fn print(text: &str) -> Result<(), Problem> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| super::serve::system(&error))
 }
 
 fn look(check: &Check, door: &Door<'_>) -> Report {

@@ -11,6 +11,7 @@ mod logs;
 mod preview;
 mod problem;
 mod serve;
+mod sites;
 mod surroundings;
 
 use std::ffi::OsString;
@@ -83,14 +84,20 @@ pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
     };
     stdio::fill_closed().map_err(system)?;
     let surroundings = Surroundings::take(door);
-    match cli::parse_here(words)? {
+    let result = cli::parse_here(words).map_err(Problem::from).and_then(|command| match command {
         Command::Print(text) => {
             std::io::stdout().write_all(text.as_bytes()).map_err(system)?;
             Ok(Ended::Printed)
         }
         Command::Check(check) => check::run(&check, door),
+        Command::CheckSites(sites) => check::run_all(&sites, door),
         Command::Run(config) => start(&config, door, &surroundings),
+        Command::RunSites(all) => sites::start(&all, words, door, &surroundings),
+    });
+    if let Err(problem) = &result {
+        surroundings.tell_problem(&problem.to_string());
     }
+    result
 }
 
 /// Runs a checked configuration.

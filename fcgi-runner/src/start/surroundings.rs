@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Door;
 use crate::os::notify::{self, ServiceManager};
+use crate::sites::PROBLEM;
 
 /// What came with the environment.
 pub(super) struct Surroundings {
@@ -26,5 +27,15 @@ impl Surroundings {
         let script =
             door.script.clone().filter(|path| path.extension().is_some_and(|suffix| suffix == "fcgi"));
         Self { manager, script }
+    }
+
+    /// Tells whoever has started this process, and asked for it, why it cannot serve.
+    pub(super) fn tell_problem(&self, text: &str) {
+        if let Some(manager) = &self.manager {
+            let first = text.lines().next().unwrap_or_default();
+            let lines = text.trim_end().replace('\n', "\u{1f}");
+            // Nobody else can be told that it does not listen.
+            let _ = manager.tell(&format!("STATUS={first}\n{PROBLEM}={lines}"));
+        }
     }
 }

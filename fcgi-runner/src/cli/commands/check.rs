@@ -37,6 +37,12 @@ pub(super) fn read(words: &[OsString], environment: &[(OsString, OsString)], sta
     let config = match super::super::parse(&rest, environment, start_dir) {
         Ok(Command::Run(config)) => Ok(*config),
         Err(error) => Err(error),
+        Ok(Command::RunSites(all)) => {
+            let check = |config| Check { config: Ok(config), json, running, web_user: web_user.clone() };
+            return Command::CheckSites(
+                all.sites.into_iter().map(|site| (site.name, check(site.config))).collect(),
+            );
+        }
         Ok(other) => return other,
     };
     Command::Check(Box::new(Check { config, json, running, web_user }))

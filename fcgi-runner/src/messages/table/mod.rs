@@ -13,6 +13,7 @@
 //! | `renew` | 420-459 | replacing workers, code and the server itself |
 //! | `limits` | 460-479 | requests that take too long |
 //! | `logs` | 560-579 | logs and log services |
+//! | `sites` | 580-599 | several sites in one file |
 
 mod application;
 mod check;
@@ -21,6 +22,7 @@ mod logs;
 mod preview;
 mod renew;
 mod requests;
+mod sites;
 mod start;
 mod usage;
 mod workers;
@@ -40,6 +42,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         renew::MESSAGES,
         limits::MESSAGES,
         logs::MESSAGES,
+        sites::MESSAGES,
     ]
     .into_iter()
     .flatten()

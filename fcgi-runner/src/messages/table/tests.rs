@@ -116,6 +116,14 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR560", Code::LOG_FORMAT),
     ("FR561", Code::LOG_SERVICE),
     ("FR562", Code::NOBODY_CAPTURES),
+    ("FR580", Code::SITE_NAME),
+    ("FR581", Code::UNKNOWN_SITE),
+    ("FR582", Code::NOT_COMMON),
+    ("FR583", Code::SITE_ADDRESS),
+    ("FR584", Code::SITES_COLLIDE),
+    ("FR585", Code::SITE_FAILED),
+    ("FR586", Code::SITES_RELOAD),
+    ("FR587", Code::SITES_PROGRAM),
 ];
 
 #[test]

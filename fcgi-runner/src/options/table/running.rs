@@ -189,6 +189,14 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
         "Read options from a TOML file, as in `socket = \"/run/app.sock\"`; the environment and the command line win",
     ),
     option(
+        Section::Running,
+        "site",
+        Text,
+        "NAME",
+        Depends("all of them"),
+        "Serve only this site of a configuration file that has several, each below `[site.NAME]`",
+    ),
+    option(
         Section::Logs,
         "outlog",
         Log,
