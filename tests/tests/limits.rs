@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
+use fcgi_tests::record::{STDIN, record};
 use fcgi_tests::{Request, Sandbox, Server, ask, in_background, until, until_some};
 
 /// Every way to serve with a master.
@@ -18,10 +19,14 @@ const APP: &str = r#"
 import ctypes, os, threading, time
 from fcgi_runner import RequestTimeout
 HERE = os.path.dirname(os.path.abspath(__file__))
-C = ctypes.PyDLL(None)
 
 def note(what):
     open(os.path.join(HERE, what), "w").close()
+
+def wait_for_ever(library):
+    mutex = ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)
 
 def may_go(name):
     return os.path.exists(os.path.join(HERE, "go-" + name))
@@ -77,20 +82,23 @@ def application(environ, start_response):
         stubborn(name)
     if word == "sleep":
         note("held-" + name)
-        C_free.sleep(1000)
+        time.sleep(1000)
+    if word == "stuck":
+        note("held-" + name)
+        wait_for_ever(ctypes.CDLL(None))
     if word == "lock":
         note("held-" + name)
-        C.sleep(1000)
+        wait_for_ever(ctypes.PyDLL(None))
     if word == "lock-later":
-        threading.Timer(0.1, lambda: C.sleep(1000)).start()
+        threading.Timer(0.1, wait_for_ever, [ctypes.PyDLL(None)]).start()
+    if word == "read":
+        environ["wsgi.input"].read()
     start_response("200 OK", [])
     if word == "stall":
         return stall(name)
     if word == "closing":
         return Closing(name)
     return [str(os.getpid()).encode()]
-
-C_free = ctypes.CDLL(None)
 "#;
 
 fn sandbox() -> Sandbox {
@@ -129,6 +137,27 @@ fn a_request_at_its_limit_is_interrupted_and_the_thread_goes_on() {
         assert!(err.contains("in application\n    wait_in_python(name)\n"), "{err}");
         assert!(!err.contains("Traceback"), "{err}");
     }
+}
+
+/// Python ends such waits itself when a signal comes, and only in the main thread.
+#[test]
+fn a_wait_of_the_main_thread_is_ended_at_once() {
+    let sandbox = sandbox();
+    let words = ["requesttimeout=0.3", "killgrace=30", "requestbuffer=1000"];
+    let server = serve(&sandbox, &[MODES[0], &words].concat());
+    let worker = server.get("/").text();
+    assert_eq!(server.get("/sleep/a").status(), 504);
+    let body = Request::post("/read/b", vec![b'x'; 100]).with("CONTENT_LENGTH", "100000");
+    let mut client = server.connect();
+    client.send(&[body.head(), record(STDIN, 1, &[b'x'; 2000])].concat());
+    let answer = client.answer(1);
+    assert_eq!((answer.status(), answer.is_whole()), (504, true), "a body that does not come");
+    assert_eq!(server.get("/sleep/c").status(), 504);
+    assert_eq!(server.get("/").text(), worker);
+    let err = server.stop();
+    assert!(err.contains("    time.sleep(1000)\n"), "{err}");
+    assert!(err.contains("    environ[\"wsgi.input\"].read()\n"), "{err}");
+    assert!(!err.contains("Traceback"), "{err}");
 }
 
 #[test]
@@ -172,7 +201,7 @@ fn an_answer_that_is_whole_stays_so_when_its_close_takes_too_long() {
 #[test]
 fn a_request_that_does_not_react_is_answered_and_its_worker_replaced() {
     for mode in MODES {
-        for path in ["/sleep/a", "/stubborn/a"] {
+        for path in ["/stuck/a", "/stubborn/a"] {
             let sandbox = sandbox();
             let server = serve(&sandbox, &[mode, &["requesttimeout=0.3", "killgrace=0.5"]].concat());
             let worker = server.wait_for_workers(1)[0];
@@ -196,11 +225,11 @@ fn a_stuck_request_costs_one_thread_and_the_others_finish() {
     let words = ["method=threaded", "threads=8", "requesttimeout=4", "killgrace=1"];
     let server = serve(&sandbox, &words);
     let worker = server.wait_for_workers(1)[0].to_string();
-    let stuck = in_background(&server.address, Request::get("/sleep/s"));
+    let stuck = in_background(&server.address, Request::get("/stuck/s"));
     wait_for(&sandbox, "held-s");
     until("it has reached its limit", || {
         assert_eq!(server.get("/").text(), worker, "the others go on");
-        server.err().contains("path=/sleep/s ")
+        server.err().contains("path=/stuck/s ")
     });
     // These have most of their own limit left when it is given up.
     let others: Vec<_> = (0..7)
@@ -276,7 +305,7 @@ fn slow_requests_are_written_down_once_and_go_on() {
 #[test]
 fn a_process_that_serves_alone_ends_with_a_request_that_does_not_react() {
     for words in [&[][..], &["threads=3"]] {
-        for path in ["/sleep/a", "/lock/a"] {
+        for path in ["/stuck/a", "/lock/a"] {
             let sandbox = sandbox();
             let listener = UnixListener::bind(sandbox.path("s.sock")).unwrap();
             let all = [&["limits:application", "requesttimeout=0.3", "killgrace=0.3"], words].concat();

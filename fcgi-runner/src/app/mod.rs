@@ -51,7 +51,7 @@ pub trait Application: Send + Sync {
     }
 
     /// Interrupts the thread that runs a request which has reached its time limit. Waits for the interpreter.
-    fn interrupt(&self, _request: &Request) {}
+    fn interrupt(&self, _request: &Arc<Request>) {}
 }
 
 /// What a visitor reads whose request has reached its time limit.

@@ -30,6 +30,11 @@ impl Run {
         }
     }
 
+    /// Whether the application runs.
+    pub fn is_on(&self) -> bool {
+        *self.state() != State::Out
+    }
+
     /// Has `raise` interrupt the thread, if the application runs; it does not come to its end meanwhile.
     pub fn interrupt(&self, raise: impl FnOnce(u64)) {
         if let State::In { thread, interrupted } = &mut *self.state() {
@@ -51,7 +56,9 @@ mod tests {
     fn nothing_is_interrupted_but_what_runs() {
         let run = Run::default();
         run.interrupt(|_| panic!("it does not run"));
+        assert!(!run.is_on());
         run.begin(7);
+        assert!(run.is_on());
         assert_eq!(run.end(), None);
         run.interrupt(|_| panic!("it does not run any more"));
         run.begin(8);

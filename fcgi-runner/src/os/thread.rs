@@ -1,4 +1,6 @@
-//! What a thread is called, and what the kernel knows of it.
+//! What a thread is called, what the kernel knows of it, and how its waits are ended.
+
+#![expect(unsafe_code, reason = "a signal is sent to one thread here")]
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -47,6 +49,18 @@ pub fn activity(number: i32) -> String {
         let _ = write!(text, ", system call {call}");
     }
     text
+}
+
+/// The signal of [`interrupt_main`]: one that nobody else uses, as those that have names may be the application's.
+pub fn interruption() -> i32 {
+    libc::SIGRTMIN() + 8
+}
+
+/// Sends the main thread of this process the signal that ends its wait in the kernel, for which it must have a handler.
+pub fn interrupt_main() {
+    let process = nix::unistd::getpid().as_raw();
+    // SAFETY: plain numbers; the main thread is there as long as the process.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, process, interruption()) };
 }
 
 /// What the calling thread has used so far.

@@ -70,7 +70,7 @@ impl Application for PythonApplication {
         stack::of_all()
     }
 
-    fn interrupt(&self, request: &Request) {
+    fn interrupt(&self, request: &Arc<Request>) {
         if let Some(interrupter) = &self.interrupter {
             interrupter.time_out(request);
         }

@@ -119,7 +119,8 @@ impl Host for PythonHost {
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
                 .map_err(|error| internal(py, &error))?;
             let PythonOptions { interrupts, limits, .. } = self.options;
-            let interrupter = (interrupts || limits).then(|| Interrupter::new(py, interrupts)).transpose();
+            let interrupter =
+                (interrupts || limits).then(|| Interrupter::new(py, interrupts, limits)).transpose();
             let interrupter = interrupter.map_err(|error| internal(py, &error))?;
             Ok(Arc::new(PythonApplication::new(callables, environ, interrupter, self.options.debug))
                 as Arc<dyn Application>)

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::time_limit::MainThread;
 use crate::app::Request;
 use crate::os::thread;
 
@@ -39,6 +40,8 @@ pub(super) struct Interrupter {
     exceptions: Arc<Exceptions>,
     /// Whether a visitor who goes is a reason.
     on_abort: bool,
+    /// Where time limits may be told by a signal.
+    main_thread: Option<MainThread>,
 }
 
 struct Exceptions {
@@ -60,11 +63,13 @@ pub(super) struct Interruptible<'r> {
 }
 
 impl Interrupter {
-    pub(super) fn new(py: Python<'_>, on_abort: bool) -> PyResult<Self> {
+    /// `on_abort`: visitors who go are a reason; `limits`: time limits are one.
+    pub(super) fn new(py: Python<'_>, on_abort: bool, limits: bool) -> PyResult<Self> {
         let module = py.import("fcgi_runner")?;
         let disconnected = module.getattr("ClientDisconnected")?.unbind();
         let timeout = module.getattr("RequestTimeout")?.unbind();
-        Ok(Self { exceptions: Arc::new(Exceptions { disconnected, timeout }), on_abort })
+        let main_thread = if limits { MainThread::new(py, &timeout)? } else { None };
+        Ok(Self { exceptions: Arc::new(Exceptions { disconnected, timeout }), on_abort, main_thread })
     }
 
     /// From here on this thread may be interrupted for a request.
@@ -74,7 +79,11 @@ impl Interrupter {
             let (target, exceptions) = (request.clone(), self.exceptions.clone());
             request.on_abort(Some(Box::new(move || {
                 // Whoever has noticed cannot wait for the interpreter.
-                let raise = move || Python::attach(|_| raise(&target, &exceptions.disconnected));
+                let raise = move || {
+                    Python::attach(|_| {
+                        target.run().interrupt(|thread| set_exception(thread, &exceptions.disconnected));
+                    });
+                };
                 let name = "fcgi-interrupt".to_owned();
                 if let Err(error) = std::thread::Builder::new().name(name).spawn(raise) {
                     tracing::error!(%error, "a request that nobody waits for cannot be interrupted");
@@ -85,8 +94,13 @@ impl Interrupter {
     }
 
     /// Interrupts the application because of a request's time limit.
-    pub(super) fn time_out(&self, request: &Request) {
-        Python::attach(|_| raise(request, &self.exceptions.timeout));
+    pub(super) fn time_out(&self, request: &Arc<Request>) {
+        Python::attach(|_| {
+            request.run().interrupt(|thread| match &self.main_thread {
+                Some(main) if main.is(thread) => main.interrupt(request),
+                _ => set_exception(thread, &self.exceptions.timeout),
+            });
+        });
     }
 
     /// Whether an error is an interruption, and which.
@@ -120,13 +134,11 @@ impl Interruptible<'_> {
     }
 }
 
-/// Called by a thread that is attached to the interpreter.
-fn raise(request: &Request, exception: &Py<PyAny>) {
-    request.run().interrupt(|thread| {
-        // SAFETY: the calling thread is attached; the interpreter takes a reference of its own, and looks whether a
-        // thread of that number is there.
-        unsafe { ffi::PyThreadState_SetAsyncExc(number(thread), exception.as_ptr()) };
-    });
+/// Has an exception raised in a thread. Called by a thread that is attached to the interpreter.
+fn set_exception(thread: u64, exception: &Py<PyAny>) {
+    // SAFETY: the calling thread is attached; the interpreter takes a reference of its own, and looks whether a thread of that
+    // number is there.
+    unsafe { ffi::PyThreadState_SetAsyncExc(number(thread), exception.as_ptr()) };
 }
 
 /// The number of a thread, as the interpreter's function takes it.

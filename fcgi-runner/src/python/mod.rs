@@ -19,6 +19,7 @@ mod runs;
 mod stack;
 mod start_response;
 mod strings;
+mod time_limit;
 
 pub use host::{PythonHost, PythonOptions};
 pub use loader::Target;

@@ -99,6 +99,7 @@ impl Warden {
             traceback = stack.as_deref().unwrap_or(NO_STACK),
             "a request takes longer than `requesttimeout`, the application is interrupted"
         );
+        service.board.slot(service.slot).tally().note_timed_out();
         service.app.interrupt(&ticket.request);
         self.table().note_reached(ticket);
     }
