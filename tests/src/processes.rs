@@ -44,6 +44,11 @@ pub fn is_nursery(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "fcgi-nursery")
 }
 
+/// Whether a process is the one that tells how the server is doing.
+pub fn is_status(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "fcgi-status")
+}
+
 /// The living processes that were started with this `NAME=value` in their environment, whatever became of their parents
 /// and sessions.
 pub fn marked(mark: &str) -> Vec<i32> {

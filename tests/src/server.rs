@@ -53,7 +53,7 @@ impl<'s> Server<'s> {
     /// The workers, by pid.
     pub fn workers(&self) -> Vec<i32> {
         let mut children = processes::children(self.pid());
-        children.retain(|pid| !processes::is_nursery(*pid));
+        children.retain(|pid| !processes::is_nursery(*pid) && !processes::is_status(*pid));
         children
     }
 

@@ -293,7 +293,8 @@ fn every_option_is_a_word_and_a_flag_that_changes_something() {
             | ValueKind::Path
             | ValueKind::Log
             | ValueKind::PathList => "seven",
-            ValueKind::Prefix | ValueKind::Page => "/seven",
+            ValueKind::Prefix | ValueKind::Page | ValueKind::OwnPage => "/seven",
+            ValueKind::Networks => "7.0.0.0/8",
             ValueKind::Address => "[::1]:7777",
             ValueKind::Mount => "/seven/=seven",
         };

@@ -10,6 +10,7 @@ use super::{
     listen::listen,
     log_format::{self, Pattern},
     settings::Settings,
+    status::status,
 };
 use crate::options::{Origin, Preset, UsageError, Value, find};
 
@@ -64,6 +65,7 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         preload: read.flag("preload")?.unwrap_or_default(),
         http: read.address("http")?,
         statics: read.mounts("static")?,
+        status: status(&read)?,
         warnings,
     };
     settle_spare(&mut config, settings);
@@ -166,6 +168,13 @@ fn warn_of_idle_options(config: &mut Config, settings: &Settings) {
     if config.slowlog.is_none() && settings.last("slowtimeout").is_some() {
         idle("slowtimeout", "slowlog");
     }
+    if config.status.socket.is_none() && settings.last("statusmode").is_some() {
+        idle("statusmode", "statussocket");
+    }
+    if config.status.port.is_none() && config.status.path.is_none() && settings.last("statusallow").is_some()
+    {
+        idle("statusallow", "statuspath` or `statusport");
+    }
     if config.socket_mode.is_some()
         && matches!(config.listen, super::Listen::Tcp { .. } | super::Listen::Fd(_))
     {
@@ -174,13 +183,13 @@ fn warn_of_idle_options(config: &mut Config, settings: &Settings) {
 }
 
 /// Typed access to settings; an option that was not set has its preset.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     settings: &'a Settings,
     start_dir: &'a Path,
 }
 
 impl Reader<'_> {
-    fn value(&self, name: &str) -> Result<Option<Value>, UsageError> {
+    pub(super) fn value(&self, name: &str) -> Result<Option<Value>, UsageError> {
         if let Some(setting) = self.settings.last(name) {
             return setting.read(name, self.start_dir).map(Some);
         }
@@ -209,7 +218,7 @@ impl Reader<'_> {
         Ok(self.number(name)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX)))
     }
 
-    fn mode(&self, name: &str) -> Result<Option<u32>, UsageError> {
+    pub(super) fn mode(&self, name: &str) -> Result<Option<u32>, UsageError> {
         Ok(self.number(name)?.and_then(|number| u32::try_from(number).ok()))
     }
 
@@ -217,7 +226,7 @@ impl Reader<'_> {
         Ok(self.value(name)?.and_then(|value| if let Value::Time(time) = value { Some(time) } else { None }))
     }
 
-    fn text(&self, name: &str) -> Result<Option<String>, UsageError> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, UsageError> {
         Ok(self.value(name)?.and_then(|value| if let Value::Text(text) = value { Some(text) } else { None }))
     }
 
@@ -226,7 +235,7 @@ impl Reader<'_> {
         Ok(meanings.iter().find(|(known, _)| word.as_deref() == Some(known)).map(|(_, meaning)| *meaning))
     }
 
-    fn path(&self, name: &str) -> Result<Option<PathBuf>, UsageError> {
+    pub(super) fn path(&self, name: &str) -> Result<Option<PathBuf>, UsageError> {
         Ok(self.value(name)?.and_then(|value| if let Value::Path(path) = value { Some(path) } else { None }))
     }
 
@@ -250,7 +259,7 @@ impl Reader<'_> {
         Ok(lists.flatten().collect())
     }
 
-    fn address(&self, name: &str) -> Result<Option<HttpAddress>, UsageError> {
+    pub(super) fn address(&self, name: &str) -> Result<Option<HttpAddress>, UsageError> {
         Ok(self.value(name)?.and_then(|value| match value {
             Value::Address { host, port } => Some(HttpAddress { host, port }),
             _ => None,

@@ -11,11 +11,13 @@ mod listen;
 pub mod log_format;
 pub mod settings;
 pub mod sites;
+mod status;
 
 use std::{path::PathBuf, time::Duration};
 
 pub use self::log_format::AccessRules;
 pub use self::sites::{Site, Sites};
+pub use self::status::StatusConfig;
 pub use crate::options::LogPlace;
 
 /// Everything the operator has decided.
@@ -105,6 +107,8 @@ pub struct Config {
     pub http: Option<HttpAddress>,
     /// Directories of files that the preview front serves.
     pub statics: Vec<StaticMount>,
+    /// Where the server tells how it is doing.
+    pub status: StatusConfig,
     /// What is odd but no error, to be logged, one line each.
     pub warnings: Vec<String>,
 }

@@ -5,6 +5,7 @@
 //! into a [`value::Value`]; what the values mean together is decided in the room `config`.
 
 pub mod error;
+mod networks;
 pub mod table;
 pub mod value;
 
@@ -59,11 +60,13 @@ pub enum Section {
     Limits,
     /// The built-in preview front.
     Preview,
+    /// How the server is doing.
+    Status,
 }
 
 impl Section {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Address,
         Self::Application,
         Self::Processes,
@@ -71,6 +74,7 @@ impl Section {
         Self::Logs,
         Self::Limits,
         Self::Preview,
+        Self::Status,
     ];
 
     /// The heading.
@@ -83,6 +87,7 @@ impl Section {
             Self::Logs => "Logs",
             Self::Limits => "Limits",
             Self::Preview => "Preview without a web server",
+            Self::Status => "Status",
         }
     }
 }

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use super::networks::read_networks;
+
 /// The words of a choice: each with its synonyms, the first one being what comes out.
 pub type Choices = &'static [(&'static str, &'static [&'static str])];
 
@@ -56,6 +58,11 @@ pub enum ValueKind {
     Address,
     /// `/url/=directory`.
     Mount,
+    /// The path of a page of the server's own: it begins with a slash, and has no characters that URLs write in another way; an
+    /// empty one is none.
+    OwnPage,
+    /// Addresses and networks, with commas between them.
+    Networks,
 }
 
 /// A value that has been read.
@@ -91,6 +98,8 @@ pub enum Value {
         /// Absolute.
         dir: PathBuf,
     },
+    /// Of networks: addresses, and how many leading bits count.
+    Networks(Vec<(std::net::IpAddr, u8)>),
     /// An empty text, path or address: as if nothing had been typed.
     Nothing,
 }
@@ -129,6 +138,7 @@ impl ValueKind {
             | Self::Page
             | Self::Address
             | Self::Mount
+            | Self::OwnPage
                 if blank =>
             {
                 Ok(Value::Nothing)
@@ -157,6 +167,8 @@ impl ValueKind {
             Self::Host => read_host(text).map(Value::Text),
             Self::Page => is_page(text).then(|| Value::Text(text.to_owned())),
             Self::Address => read_address(text),
+            Self::OwnPage => read_page(text).map(Value::Text),
+            Self::Networks => read_networks(text).map(Value::Networks),
             Self::Text | Self::Path | Self::Log | Self::PathList | Self::Mount => None,
         }
     }
@@ -181,6 +193,8 @@ impl ValueKind {
             Self::Page => "a path that begins with a slash, or with a host".to_owned(),
             Self::Address => "an address".to_owned(),
             Self::Mount => "a URL and a directory".to_owned(),
+            Self::OwnPage => "a path that begins with a slash, of plain letters and digits".to_owned(),
+            Self::Networks => "a list of addresses and networks".to_owned(),
         }
     }
 
@@ -202,6 +216,8 @@ impl ValueKind {
             Self::Prefix => format!("write `{name}=/app`, or `{name}=` for the root"),
             Self::Page => format!("write `{name}=/path`, or `{name}=example.org/path`"),
             Self::Address => format!("write host and port, as in `{name}=127.0.0.1:8000`"),
+            Self::OwnPage => format!("write `{name}=/server-status`, without a host and without `?`"),
+            Self::Networks => format!("write numbers, as in `{name}=127.0.0.1,::1,10.0.0.0/8`"),
             Self::Mount => format!("write both with an equals sign between, as in `{name}=/static/=public`"),
         }
     }
@@ -289,6 +305,11 @@ fn read_choice(text: &str, choices: Choices) -> Option<Value> {
 fn read_prefix(text: &str) -> Option<String> {
     let sound = text.is_empty() || text.starts_with('/');
     sound.then(|| text.trim_end_matches('/').to_owned())
+}
+
+fn read_page(text: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte);
+    (text.starts_with('/') && text.bytes().all(plain)).then(|| text.to_owned())
 }
 
 fn read_host(text: &str) -> Option<String> {

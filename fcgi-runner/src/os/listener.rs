@@ -210,6 +210,12 @@ impl Listener {
         self.socket.local_addr().ok()?.as_socket().map(|address| address.port())
     }
 
+    /// Whether it is a TCP listener that only this machine can reach.
+    pub fn is_loopback(&self) -> bool {
+        let address = self.socket.local_addr().ok().and_then(|address| address.as_socket());
+        address.is_some_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
     /// Removes the socket file that was made here, if it still is that file.
     pub fn remove_file(&self) {
         if let Some(made) = &self.made {

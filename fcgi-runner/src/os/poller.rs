@@ -59,6 +59,14 @@ impl Poller {
         Ok(self.epoll.add(fd, event(flags, token))?)
     }
 
+    /// Waits for room to write on a descriptor of the set, instead of input.
+    ///
+    /// # Errors
+    /// When the descriptor is not in the set.
+    pub fn watch_room(&self, fd: impl AsFd, token: Token) -> io::Result<()> {
+        Ok(self.epoll.modify(fd, &mut event(EpollFlags::EPOLLOUT, token))?)
+    }
+
     /// Keeps the descriptor in the set but reports only that its peer is gone.
     ///
     /// # Errors

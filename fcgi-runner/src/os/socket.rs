@@ -189,6 +189,13 @@ pub fn is_local(fd: BorrowedFd<'_>) -> bool {
     getsockname::<SockaddrStorage>(fd.as_raw_fd()).is_ok_and(|name| name.as_unix_addr().is_some())
 }
 
+/// The address at the other end, over TCP.
+pub fn peer_address(fd: BorrowedFd<'_>) -> Option<std::net::IpAddr> {
+    let name = getpeername::<SockaddrStorage>(fd.as_raw_fd()).ok()?;
+    let v4 = name.as_sockaddr_in().map(|address| address.ip().into());
+    v4.or_else(|| name.as_sockaddr_in6().map(|address| address.ip().into()))
+}
+
 /// Who is at the other end, for the log: an address and a port, or a process and its user.
 pub fn peer_name(fd: BorrowedFd<'_>) -> String {
     let tcp = || {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fcgi_proto::server::{self, Roles};
 use fcgi_proto::{Limits, ServerValues};
 
-use super::{logs, problem};
+use super::{doors, logs, problem};
 use crate::app::{Application, Host, probe};
 use crate::config::{Config, Method, Pool};
 use crate::messages::Code;
@@ -19,7 +19,7 @@ use crate::os::watch::Watch;
 use crate::status::About;
 use crate::worker::pool::ThreadRules;
 use crate::worker::settings::{Feeding, Settings};
-use crate::worker::{Worker, warden};
+use crate::worker::{OwnPages, Worker, warden};
 
 /// What every worker of a server is made from.
 pub(super) struct Plan<'p> {
@@ -138,6 +138,7 @@ impl Plan<'_> {
             threads: self.threads,
             max_requests: self.config.max_requests,
             settings: self.settings(),
+            pages: doors::pages(self.config).map(|pages| OwnPages { pages, about: self.about.clone() }),
             access_log,
             times: warden::Rules {
                 request: times.request,

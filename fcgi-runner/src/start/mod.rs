@@ -6,6 +6,7 @@
 mod address;
 mod cgi_fallback;
 mod check;
+mod doors;
 mod life;
 mod logs;
 mod preview;

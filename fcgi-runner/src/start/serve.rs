@@ -10,6 +10,7 @@ use fcgi_proto::server::Roles;
 
 use super::address::{Address, Own, PATIENCE};
 use super::cgi_fallback::Bridge;
+use super::doors::{self, Doors};
 use super::life::{Plan, thread_rules};
 use super::logs::Capture;
 use super::preview::Preview;
@@ -40,6 +41,7 @@ pub(super) struct Server<'s> {
     roles: Roles,
     listeners: Arc<[Listener]>,
     preview: Option<Preview>,
+    doors: Doors,
     logs: LogFiles,
     pidfile: Option<Pidfile>,
     /// The folder of a socket that only the preview front uses.
@@ -68,7 +70,7 @@ impl<'s> Server<'s> {
         };
         let socket = private.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("preview.sock"));
         let listeners = address.open(config, &socket)?.into();
-        Ok(Self {
+        let mut server = Self {
             config,
             surroundings,
             address,
@@ -79,8 +81,13 @@ impl<'s> Server<'s> {
             logs,
             pidfile: None,
             private,
+            doors: Doors::default(),
             blocked: None,
-        })
+        };
+        if !server.is_alone() {
+            server.doors = Doors::bind(config).inspect_err(|_| server.clean_up())?;
+        }
+        Ok(server)
     }
 
     /// Serves until the end; the launcher, if there is one, is told as soon as the server serves.
@@ -140,6 +147,7 @@ impl<'s> Server<'s> {
         for listener in self.listeners.iter() {
             listener.remove_file();
         }
+        self.doors.remove();
         if let Some(pidfile) = self.pidfile.take() {
             pidfile.remove();
         }
@@ -231,6 +239,7 @@ impl<'s> Server<'s> {
             }
             // The launcher waits until nobody can give the verdict any more.
             drop(verdict.borrow_mut().take());
+            self.doors.forget();
         };
         let front = self.preview.as_ref().map(|preview| {
             move |line| {
@@ -239,6 +248,11 @@ impl<'s> Server<'s> {
             }
         });
         let front = front.as_ref().map(|life| life as &dyn Fn(_) -> i32);
+        let clerk = self.config.status.is_wanted().then_some(|line| {
+            let doors = self.doors.take();
+            disown();
+            doors::live(&plan.about, &plan.board, doors, &self.logs, &line)
+        });
         let work = |line, slot| {
             disown();
             plan.live(line, slot)
@@ -264,13 +278,17 @@ impl<'s> Server<'s> {
                 .as_ref()
                 .map(|prepare| Nursing { prepare, stays: self.config.preload && !self.is_one_process() }),
             front,
+            clerk: clerk.as_ref().map(|life| life as &dyn Fn(_) -> i32),
             verdict: &mut |result: Result<(), Failure>| {
                 if result.is_ok() {
                     self.announce();
                     give_good_news(&mut verdict.borrow_mut());
                 }
             },
-            release_address: &|| self.listeners.iter().for_each(Listener::remove_file),
+            release_address: &|| {
+                self.listeners.iter().for_each(Listener::remove_file);
+                self.doors.remove();
+            },
             reopen_logs: &|| {
                 if let Err(error) = self.logs.open() {
                     tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
@@ -354,6 +372,7 @@ impl<'s> Server<'s> {
         if let Some(preview) = &self.preview {
             preview.announce();
         }
+        self.doors.announce();
     }
 }
 

@@ -9,11 +9,30 @@
 //! |---|---|
 //! | `snapshot` | what is known at one moment |
 //! | `json` | the same as JSON; also what `fcgi-run ctl` prints from |
+//! | `text`, `openmetrics`, `html` | the same for a terminal, for Prometheus, for a browser |
+//! | `sampler` | notes once a second, for rates and curves |
+//! | `serve` | the process that answers at sockets of its own |
+//! | `pages` | what a worker answers on the web server's behalf, to those who may ask (`allowed`) |
+//! | `form` | which of them is wanted |
+//! | `words` | numbers as people read them |
 
+mod allowed;
+mod form;
+mod html;
 mod json;
+mod openmetrics;
+mod pages;
+mod sampler;
+mod serve;
 mod snapshot;
+mod text;
+pub mod words;
 
+pub use self::allowed::Allowed;
+pub use self::form::{Form, Reply};
 pub use self::json::to_json;
+pub use self::pages::Pages;
+pub use self::serve::{Clerk, Door};
 pub use self::snapshot::{
     About, Latency, Quantiles, Queue, Rate, Restart, Running, Server, SlowRequest, Snapshot, State, Totals,
     Worker,

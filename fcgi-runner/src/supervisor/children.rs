@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Instant;
 
+use super::clerk::Clerk;
 use super::departures::Departure;
 use super::output::Outlets;
 use super::policy::{Event, Reason, WorkerId};
@@ -123,7 +124,7 @@ impl Master<'_> {
                 }
                 continue;
             }
-            if self.bury_nursery(process, end) {
+            if self.bury_clerk(process, end) || self.bury_nursery(process, end) {
                 continue;
             }
             let found =
@@ -162,6 +163,7 @@ impl Master<'_> {
         self.workers.clear();
         self.nurseries.clear();
         self.front = None;
+        self.clerk = Clerk::default();
         self.outlets = Outlets::default();
         if let Ok(poller) = Poller::new() {
             self.poller = poller;

@@ -105,6 +105,7 @@ impl Master<'_> {
         if let Some((_, line)) = &self.front {
             line.order(Order::ReopenLogs);
         }
+        self.clerk.tell(Order::ReopenLogs);
     }
 
     fn stop(&mut self) {

@@ -4,6 +4,7 @@
 //! writes but its few messages, and uses the scoreboard as a hint.
 
 mod children;
+mod clerk;
 mod command;
 mod departures;
 mod nursery;
@@ -18,6 +19,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::clerk::Clerk;
 pub use self::command::{Command, Refused};
 pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
@@ -54,6 +56,8 @@ pub struct Job<'m> {
     pub nursing: Option<Nursing<'m>>,
     /// The life of the preview front, if there is to be one; it ends when its line closes.
     pub front: Option<&'m dyn Fn(Line) -> i32>,
+    /// The life of the process that tells how the server is doing, if there is to be one; it ends when its line closes.
+    pub clerk: Option<&'m dyn Fn(Line) -> i32>,
     /// Called when the server serves; with a text, when it never will.
     pub verdict: &'m mut dyn FnMut(Result<(), Failure>),
     /// Called when no further connection is to be taken: the socket file goes away at once, so that a successor can bind.
@@ -124,6 +128,7 @@ struct Master<'m> {
     /// Nothing can be prepared for workers of this generation.
     nursing_is_vain: bool,
     front: Option<(ProcessId, Line)>,
+    clerk: Clerk,
     outlets: Outlets,
     failure: Option<Failure>,
     /// Why the last attempt to renew the server was given up.
@@ -159,6 +164,7 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
         nurseries_opened: 0,
         nursing_is_vain: false,
         front: None,
+        clerk: Clerk::default(),
         outlets: Outlets::default(),
         failure: None,
         trouble: None,
@@ -218,6 +224,7 @@ impl Master<'_> {
         self.mind_nurseries(now);
         self.mind_files(now);
         self.mind_manager(now);
+        self.mind_clerk(now);
         if self.rearm_at.is_none_or(|at| now >= at) {
             self.rearm_at = None;
             let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
@@ -229,8 +236,15 @@ impl Master<'_> {
         let loads = self.loads();
         let settled = self.policy.is_settled(|id| loads.get(&id).copied().unwrap_or_default());
         let look = (!settled).then_some(self.next_look);
-        let (files, manager) = (self.files_want_at(), self.manager_wants_at());
-        let soonest = [look, self.policy.wake_at(), self.rearm_at, self.nursery_leaves_at(), files, manager];
+        let soonest = [
+            look,
+            self.policy.wake_at(),
+            self.rearm_at,
+            self.nursery_leaves_at(),
+            self.files_want_at(),
+            self.manager_wants_at(),
+            self.clerk.wake_at(),
+        ];
         let soonest = soonest.into_iter().flatten().min()?;
         Some(soonest.saturating_duration_since(Instant::now()))
     }
@@ -338,6 +352,7 @@ impl Master<'_> {
             if let Some((_, line)) = &self.front {
                 line.order(Order::Stop);
             }
+            self.clerk.tell(Order::Stop);
             self.close_nurseries();
         }
     }
@@ -355,6 +370,7 @@ impl Master<'_> {
             }
         }
         self.failure = None;
+        self.start_clerk();
         (self.job.verdict)(Ok(()));
         self.tell_ready();
     }
@@ -379,6 +395,7 @@ impl Master<'_> {
             && self.workers.is_empty()
             && self.nurseries.is_empty()
             && self.front.is_none()
+            && self.clerk.is_gone()
     }
 }
 

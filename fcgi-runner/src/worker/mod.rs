@@ -4,6 +4,7 @@ mod attendant;
 mod connection;
 mod event_loop;
 mod intake;
+mod own_pages;
 pub mod pool;
 mod queues;
 mod service;
@@ -20,6 +21,7 @@ use fcgi_proto::server;
 use slab::Slab;
 
 use self::event_loop::{EVENTS, EventLoop, State, Turns};
+pub use self::own_pages::OwnPages;
 use self::pool::{Counts, Crew, LoopHandle, Reserve, ThreadRules};
 use self::queues::Queues;
 pub use self::service::Service;
@@ -58,6 +60,7 @@ pub struct Worker {
     pub threads: Option<ThreadRules>,
     pub max_requests: u64,
     pub settings: Settings,
+    pub pages: Option<OwnPages>,
     pub access_log: Option<AccessLog>,
     pub slow_log: Option<SlowLog>,
     /// How long requests may take.
@@ -80,6 +83,8 @@ impl Worker {
         let mut service = Service::new(self.app, self.board, self.slot);
         service.queue_timeout = queue_timeout;
         service.access_log = self.access_log;
+        service.pages = self.pages;
+        service.slow_from = self.times.slow.unwrap_or(service.slow_from);
         service.max_requests = self.max_requests;
         let service = Arc::new(service);
         let handle = Arc::new(LoopHandle::new(poller.clone(), wake.clone()));

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::intake::Work;
+use super::own_pages::OwnPages;
 use super::warden::Warden;
 use crate::app::{Application, Blocker, Finished, Refusal, Request, answer_with_page};
 use crate::messages::Code;
@@ -23,6 +24,8 @@ pub struct Service {
     pub max_requests: u64,
     /// Requests that have waited for longer are not served.
     pub queue_timeout: Option<Duration>,
+    /// What is answered without the application.
+    pub pages: Option<OwnPages>,
     /// Requests that take so long are remembered on the board.
     pub slow_from: Duration,
     /// Who sees that requests keep their time.
@@ -45,6 +48,7 @@ impl Service {
             slot,
             max_requests: 0,
             queue_timeout: None,
+            pages: None,
             slow_from: SLOW,
             warden: OnceLock::new(),
             abandoned: AtomicBool::new(false),
@@ -59,7 +63,9 @@ impl Service {
     pub fn perform(&self, work: &Work, blocker: &dyn Blocker) {
         match work {
             Work::Serve(request, since) => {
-                if self.queue_timeout.is_some_and(|limit| since.elapsed() > limit) {
+                if self.pages.as_ref().is_some_and(|pages| pages.answer(request, &self.board, blocker)) {
+                    // It was for the server itself, and counts nowhere.
+                } else if self.queue_timeout.is_some_and(|limit| since.elapsed() > limit) {
                     self.turn_away(request, blocker);
                 } else {
                     self.serve(request, blocker);

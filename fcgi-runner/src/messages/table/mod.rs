@@ -12,6 +12,7 @@
 //! | `develop` | 350-369 | reloading while one develops |
 //! | `renew` | 420-459 | replacing workers, code and the server itself |
 //! | `limits` | 460-479 | requests that take too long |
+//! | `status` | 480-499 | telling how the server is doing |
 //! | `logs` | 560-579 | logs and log services |
 //! | `sites` | 580-599 | several sites in one file |
 
@@ -24,6 +25,7 @@ mod renew;
 mod requests;
 mod sites;
 mod start;
+mod status;
 mod usage;
 mod workers;
 
@@ -41,6 +43,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         check::MESSAGES,
         renew::MESSAGES,
         limits::MESSAGES,
+        status::MESSAGES,
         logs::MESSAGES,
         sites::MESSAGES,
     ]

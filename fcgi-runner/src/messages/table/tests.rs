@@ -113,6 +113,7 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR460", Code::REQUEST_TIMEOUT),
     ("FR461", Code::REQUEST_STUCK),
     ("FR462", Code::INTERPRETER_HELD),
+    ("FR480", Code::STATUS_DIED),
     ("FR560", Code::LOG_FORMAT),
     ("FR561", Code::LOG_SERVICE),
     ("FR562", Code::NOBODY_CAPTURES),

@@ -5,12 +5,13 @@
 mod limits;
 mod running;
 mod serving;
+mod status;
 
 use super::{OptionSpec, Preset, Section, ValueKind};
 
 /// All options, in the order of the help.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    [serving::OPTIONS, running::OPTIONS, limits::OPTIONS].into_iter().flatten()
+    [serving::OPTIONS, running::OPTIONS, limits::OPTIONS, status::OPTIONS].into_iter().flatten()
 }
 
 const fn option(

@@ -25,6 +25,9 @@ impl Warden {
         service: &Arc<Service>,
     ) {
         let locked = !reached && self.table().waiting().is_some();
+        if !reached {
+            service.board.slot(service.slot).tally().note_timed_out();
+        }
         let (method, path) = names(&ticket.request);
         let (seconds, thread) = (seconds(&ticket.request), thread::activity(ticket.task));
         if locked {
