@@ -9,6 +9,7 @@ mod answer_head;
 mod body;
 pub mod echo;
 mod link;
+mod nobody;
 mod probe;
 mod reader;
 mod request;

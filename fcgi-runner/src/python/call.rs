@@ -15,6 +15,7 @@ use super::environ::EnvironBuilder;
 use super::errors::{self, ErrorStream};
 use super::file_wrapper::{self, FileWrapper};
 use super::interrupt::{Interrupter, Interruptible, Interruption};
+use super::objects::{Objects, SpareObjects};
 use super::stack;
 use super::start_response::{StartResponse, body_bytes, to_python};
 use super::strings::readable;
@@ -26,6 +27,7 @@ use crate::messages::Code;
 pub(super) struct PythonApplication {
     callables: ByRole<Py<PyAny>>,
     environ: EnvironBuilder,
+    objects: SpareObjects,
     interrupter: Option<Interrupter>,
     debug: bool,
 }
@@ -35,10 +37,11 @@ impl PythonApplication {
     pub(super) fn new(
         callables: ByRole<Py<PyAny>>,
         environ: EnvironBuilder,
+        objects: SpareObjects,
         interrupter: Option<Interrupter>,
         debug: bool,
     ) -> Self {
-        Self { callables, environ, interrupter, debug }
+        Self { callables, environ, objects, interrupter, debug }
     }
 
     fn callable(&self, request: &Request) -> PyResult<&Py<PyAny>> {
@@ -51,7 +54,7 @@ impl PythonApplication {
 impl Application for PythonApplication {
     fn serve(&self, request: &Arc<Request>) {
         Python::attach(|py| {
-            if let Err(error) = Call::new(py, request).and_then(|call| call.run(self)) {
+            if let Err(error) = Call::new(py, request, &self.objects).and_then(|call| call.run(self)) {
                 // Out of memory, or an interpreter that is going down: nothing can be told to the application any more.
                 tracing::error!(error = %error, "a request could not be handed to the application");
             }
@@ -84,24 +87,26 @@ type Parts<'py> = SmallVec<[Bound<'py, PyBytes>; 4]>;
 struct Call<'py> {
     py: Python<'py>,
     request: Arc<Request>,
-    response: Bound<'py, StartResponse>,
-    errors: Bound<'py, ErrorStream>,
+    objects: Objects,
 }
 
 impl<'py> Call<'py> {
-    fn new(py: Python<'py>, request: &Arc<Request>) -> PyResult<Self> {
-        Ok(Self {
-            py,
-            request: request.clone(),
-            response: Bound::new(py, StartResponse::new(request.clone()))?,
-            errors: Bound::new(py, ErrorStream::new(request.clone()))?,
-        })
+    fn new(py: Python<'py>, request: &Arc<Request>, spare: &SpareObjects) -> PyResult<Self> {
+        Ok(Self { py, request: request.clone(), objects: spare.take(py, request)? })
+    }
+
+    fn response(&self) -> &StartResponse {
+        self.objects.response.get()
+    }
+
+    fn errors(&self) -> &ErrorStream {
+        self.objects.errors.get()
     }
 
     fn run(self, app: &PythonApplication) -> PyResult<()> {
-        let environ = app.environ.build(self.py, &self.request, &self.errors)?;
+        let environ = app.environ.build(self.py, &self.request, &self.objects)?;
         let interruptible = app.interrupter.as_ref().map(|interrupter| interrupter.begin(&self.request));
-        let returned = app.callable(&self.request)?.bind(self.py).call1((environ, &self.response));
+        let returned = app.callable(&self.request)?.bind(self.py).call1((environ, &self.objects.response));
         leave_if_forked(self.py, returned.as_ref().err());
         let (iterable, sent) = match returned {
             Ok(iterable) => {
@@ -119,8 +124,8 @@ impl<'py> Call<'py> {
         if let Err(error) = sent.and(closed) {
             self.fail(&error, app, &blocker)?;
         }
-        self.errors.get().finish(&blocker);
-        let mut answer = self.response.get().answer()?;
+        self.errors().finish(&blocker);
+        let mut answer = self.response().answer()?;
         if !self.request.is_ended() {
             answer.cut(&blocker);
         }
@@ -129,6 +134,8 @@ impl<'py> Call<'py> {
                 "the application gave more body than its Content-Length, the rest was thrown away"
             );
         }
+        drop(answer);
+        app.objects.give_back(self.py, self.objects);
         Ok(())
     }
 
@@ -141,19 +148,14 @@ impl<'py> Call<'py> {
             && let Some((fd, position)) = file_wrapper::regular_file(wrapper)
             && self.is_wanted()?
         {
-            file_wrapper::send_file(
-                &mut *self.response.get().answer()?,
-                fd,
-                position,
-                &PyBlocker::new(self.py),
-            )?;
+            file_wrapper::send_file(&mut *self.response().answer()?, fd, position, &PyBlocker::new(self.py))?;
             return self.finish(&[], false);
         }
         let blocker = PyBlocker::new(self.py);
         for chunk in iterable.try_iter()? {
             let chunk = chunk?;
             let data = body_bytes(&chunk).map_err(|error| self.complain(error))?;
-            let mut answer = self.response.get().answer()?;
+            let mut answer = self.response().answer()?;
             let was_complete = answer.is_complete();
             if !data.as_bytes().is_empty() {
                 answer.write(data.as_bytes(), &blocker).map_err(|error| self.complain(to_python(error)))?;
@@ -180,34 +182,34 @@ impl<'py> Call<'py> {
 
     fn finish(&self, parts: &[Bound<'py, PyBytes>], whole: bool) -> PyResult<()> {
         // Nothing can be said on STDERR once the request is over.
-        self.errors.get().finish(&PyBlocker::new(self.py));
+        self.errors().finish(&PyBlocker::new(self.py));
         let parts: SmallVec<[&[u8]; 4]> = parts.iter().map(PyBytesMethods::as_bytes).collect();
-        let mut answer = self.response.get().answer()?;
+        let mut answer = self.response().answer()?;
         answer
             .finish(&parts, whole, &PyBlocker::new(self.py))
             .map_err(|error| self.complain(to_python(error)))
     }
 
     fn complain(&self, error: PyErr) -> PyErr {
-        self.response.get().complain(self.py, error)
+        self.response().complain(self.py, error)
     }
 
     /// Whether a body would be sent at all.
     fn is_wanted(&self) -> PyResult<bool> {
-        let answer = self.response.get().answer()?;
+        let answer = self.response().answer()?;
         Ok(answer.is_started() && !answer.discards_body())
     }
 
     /// Ends a request whose application has raised.
     fn fail(&self, error: &PyErr, app: &PythonApplication, blocker: &PyBlocker<'py>) -> PyResult<()> {
-        self.errors.get().finish(blocker);
+        self.errors().finish(blocker);
         let code = self.code_of(error);
-        let gone = self.request.is_aborted() || self.response.get().answer()?.is_gone();
+        let gone = self.request.is_aborted() || self.response().answer()?.is_gone();
         let raised = app.interrupter.as_ref().and_then(|interrupter| interrupter.raised(self.py, error));
         if raised == Some(Interruption::Timeout) {
             // The log has been told, with the stack.
             let page = page::error_page(504, "", TIMEOUT_TEXT, Some(Code::REQUEST_TIMEOUT));
-            self.response.get().answer()?.fail(504, &page, blocker);
+            self.response().answer()?.fail(504, &page, blocker);
             return Ok(());
         }
         if gone && raised == Some(Interruption::Disconnected) {
@@ -220,18 +222,18 @@ impl<'py> Call<'py> {
             self.tell(code, blocker);
             errors::send(&self.request, &traceback, blocker);
             if app.debug {
-                self.response.get().answer()?.fail(500, &page::traceback_page(&traceback, code), blocker);
+                self.response().answer()?.fail(500, &page::traceback_page(&traceback, code), blocker);
                 return Ok(());
             }
         }
         let text = "The application has met an error. Its log says more.";
         let page = page::error_page(500, "", text, Some(code));
-        self.response.get().answer()?.fail(500, &page, blocker);
+        self.response().answer()?.fail(500, &page, blocker);
         Ok(())
     }
 
     fn code_of(&self, error: &PyErr) -> Code {
-        if self.response.get().is_complaint(self.py, error) {
+        if self.response().is_complaint(self.py, error) {
             Code::ANSWER_BROKEN
         } else if error.is_instance_of::<PySystemExit>(self.py)
             || error.is_instance_of::<PyKeyboardInterrupt>(self.py)

@@ -10,10 +10,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::errors::ErrorStream;
 use super::file_wrapper::FileWrapper;
 use super::input::Input;
-use super::interrupt::IsAborted;
+use super::objects::Objects;
 use super::recurring::{self, Recurring};
 use super::strings::latin1;
 use crate::app::{ByRole, DATA_LENGTH, ProcessModel, Request};
@@ -44,7 +43,7 @@ impl EnvironBuilder {
         &self,
         py: Python<'py>,
         request: &Arc<Request>,
-        errors: &Bound<'py, ErrorStream>,
+        objects: &Objects,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mut essentials = Essentials::default();
         let environ = match self.recurring.try_lock() {
@@ -76,10 +75,9 @@ impl EnvironBuilder {
             environ.set_item(latin1(py, DATA_LENGTH), length)?;
             environ.set_item(intern!(py, "fcgi.data"), Py::new(py, Input::of_data(request.clone()))?)?;
         }
-        environ.set_item(intern!(py, "wsgi.input"), Py::new(py, Input::new(request.clone()))?)?;
-        environ.set_item(intern!(py, "wsgi.errors"), errors)?;
-        let is_aborted = Py::new(py, IsAborted::new(request.clone()))?;
-        environ.set_item(intern!(py, "fcgi.is_aborted"), is_aborted)?;
+        environ.set_item(intern!(py, "wsgi.input"), &objects.input)?;
+        environ.set_item(intern!(py, "wsgi.errors"), &objects.errors)?;
+        environ.set_item(intern!(py, "fcgi.is_aborted"), &objects.is_aborted)?;
         Ok(environ)
     }
 }

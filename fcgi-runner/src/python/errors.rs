@@ -1,7 +1,7 @@
 //! `wsgi.errors`: text to the web server's log and to ours. Source: PEP 3333 "Input and Error Streams".
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -13,21 +13,37 @@ use crate::app::{Blocker, Request};
 /// A text stream. Whole lines leave at once, to FCGI_STDERR and to standard error; the rest with `flush` or the request.
 #[pyclass(frozen, module = "fcgi_runner", name = "ErrorStream")]
 pub(super) struct ErrorStream {
+    state: Mutex<State>,
+}
+
+struct State {
     request: Arc<Request>,
-    pending: Mutex<String>,
+    pending: String,
 }
 
 impl ErrorStream {
     pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { request, pending: Mutex::new(String::new()) }
+        Self { state: Mutex::new(State { request, pending: String::new() }) }
+    }
+
+    /// Lets it be the log of a request, and of the former one no more.
+    pub(super) fn assign(&self, request: &Arc<Request>) {
+        *self.state() = State { request: request.clone(), pending: String::new() };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends what is left; called at the end of the request.
     pub(super) fn finish(&self, blocker: &dyn Blocker) {
-        let text = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
-        if !text.is_empty() {
-            send(&self.request, &text, blocker);
+        let mut state = self.state();
+        if state.pending.is_empty() {
+            return;
         }
+        let (request, text) = (state.request.clone(), std::mem::take(&mut state.pending));
+        drop(state);
+        send(&request, &text, blocker);
     }
 }
 
@@ -38,18 +54,18 @@ impl ErrorStream {
     fn write(&self, text: &Bound<'_, PyString>) -> PyResult<usize> {
         let complete = {
             let text = readable(text)?;
-            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            pending.push_str(&text);
-            match pending.rfind('\n') {
+            let mut state = self.state();
+            state.pending.push_str(&text);
+            match state.pending.rfind('\n') {
                 Some(end) => {
-                    let rest = pending.split_off(end + 1);
-                    Some(std::mem::replace(&mut *pending, rest))
+                    let rest = state.pending.split_off(end + 1);
+                    Some((state.request.clone(), std::mem::replace(&mut state.pending, rest)))
                 }
                 None => None,
             }
         };
-        if let Some(lines) = complete {
-            send(&self.request, &lines, &PyBlocker::new(text.py()));
+        if let Some((request, lines)) = complete {
+            send(&request, &lines, &PyBlocker::new(text.py()));
         }
         text.len()
     }

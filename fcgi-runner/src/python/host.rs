@@ -19,6 +19,7 @@ use super::facts;
 use super::interpreter;
 use super::interrupt::{self, Interrupter};
 use super::loader::{self, SearchPath, Target};
+use super::objects::SpareObjects;
 use super::output;
 use crate::app::{
     Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, Request, role_name,
@@ -122,7 +123,9 @@ impl Host for PythonHost {
             let interrupter =
                 (interrupts || limits).then(|| Interrupter::new(py, interrupts, limits)).transpose();
             let interrupter = interrupter.map_err(|error| internal(py, &error))?;
-            Ok(Arc::new(PythonApplication::new(callables, environ, interrupter, self.options.debug))
+            let objects = SpareObjects::new(self.runs_in_parallel());
+            let debug = self.options.debug;
+            Ok(Arc::new(PythonApplication::new(callables, environ, objects, interrupter, debug))
                 as Arc<dyn Application>)
         })
     }

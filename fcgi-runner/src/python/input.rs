@@ -1,7 +1,7 @@
 //! `wsgi.input`, and `fcgi.data` of a filter. Sources: PEP 3333 "Input and Error Streams", FastCGI 1.0 section 6.4.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -27,6 +27,11 @@ impl Input {
 
     pub(super) fn of_data(request: Arc<Request>) -> Self {
         Self { key: "fcgi.data", reader: Mutex::new(BodyReader::of_data(request)) }
+    }
+
+    /// Lets it be the body of a request, and of the former one no more.
+    pub(super) fn assign(&self, request: &Arc<Request>) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = BodyReader::new(request.clone());
     }
 
     fn with<'py>(

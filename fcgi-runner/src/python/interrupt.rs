@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "an exception is set in another thread here")]
 
 use std::ffi::{CStr, c_long};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -19,19 +19,24 @@ use crate::os::thread;
 /// `environ["fcgi.is_aborted"]`: whether the web server has given the request up, or has closed the connection.
 #[pyclass(frozen, module = "fcgi_runner", name = "IsAborted")]
 pub(super) struct IsAborted {
-    request: Arc<Request>,
+    request: Mutex<Arc<Request>>,
 }
 
 impl IsAborted {
     pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { request }
+        Self { request: Mutex::new(request) }
+    }
+
+    /// Lets it be about a request, and about the former one no more.
+    pub(super) fn assign(&self, request: &Arc<Request>) {
+        *self.request.lock().unwrap_or_else(PoisonError::into_inner) = request.clone();
     }
 }
 
 #[pymethods]
 impl IsAborted {
     fn __call__(&self) -> bool {
-        self.request.is_aborted()
+        self.request.lock().unwrap_or_else(PoisonError::into_inner).is_aborted()
     }
 }
 

@@ -13,6 +13,7 @@ mod interpreter;
 mod interrupt;
 mod loader;
 mod names;
+mod objects;
 mod output;
 mod recurring;
 mod runs;

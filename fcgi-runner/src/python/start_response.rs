@@ -1,7 +1,7 @@
 //! `start_response` and the `write` callable. Source: PEP 3333 "The `start_response()` Callable".
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,25 +15,63 @@ use crate::cgi::head::HeadError;
 /// The callable that an application announces its answer with; it holds the answer.
 #[pyclass(frozen, module = "fcgi_runner", name = "StartResponse")]
 pub(super) struct StartResponse {
+    reply: Arc<Reply>,
+    write: Py<Write>,
+}
+
+/// The imperative way to send a body.
+#[pyclass(frozen, module = "fcgi_runner", name = "Write")]
+pub(super) struct Write {
+    reply: Arc<Reply>,
+}
+
+/// The answer, in the hands of both.
+struct Reply {
     answer: Mutex<Answer>,
     /// Where the last exception lies that this server has raised because of the application's answer; 0: nowhere. A reference
     /// would be a cycle, by way of the traceback.
     complaint: AtomicUsize,
 }
 
-/// The imperative way to send a body.
-#[pyclass(frozen, module = "fcgi_runner", name = "Write")]
-struct Write {
-    response: Py<StartResponse>,
-}
-
 impl StartResponse {
-    pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { answer: Mutex::new(Answer::new(request)), complaint: AtomicUsize::new(0) }
+    pub(super) fn new(py: Python<'_>, request: &Arc<Request>) -> PyResult<Self> {
+        let answer = Mutex::new(Answer::new(request.clone()));
+        let reply = Arc::new(Reply { answer, complaint: AtomicUsize::new(0) });
+        let write = Py::new(py, Write { reply: reply.clone() })?;
+        Ok(Self { reply, write })
     }
 
-    /// The answer. It is never waited for: a thread that holds it may be waiting for the interpreter.
+    /// Lets it be about the answer to a request, and to the former one no more.
+    pub(super) fn assign(&self, request: &Arc<Request>) {
+        let mut answer = self.reply.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        *answer = Answer::new(request.clone());
+        self.reply.complaint.store(0, Ordering::Relaxed);
+    }
+
+    /// What it gives to the application.
+    pub(super) fn write(&self) -> &Py<Write> {
+        &self.write
+    }
+
+    /// See [`Reply::answer`].
     pub(super) fn answer(&self) -> PyResult<MutexGuard<'_, Answer>> {
+        self.reply.answer()
+    }
+
+    /// See [`Reply::complain`].
+    pub(super) fn complain(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        self.reply.complain(py, error)
+    }
+
+    /// Whether an exception is about the application's answer.
+    pub(super) fn is_complaint(&self, py: Python<'_>, error: &PyErr) -> bool {
+        self.reply.complaint.load(Ordering::Relaxed) == error.value(py).as_ptr() as usize
+    }
+}
+
+impl Reply {
+    /// The answer. It is never waited for: a thread that holds it may be waiting for the interpreter.
+    fn answer(&self) -> PyResult<MutexGuard<'_, Answer>> {
         match self.answer.try_lock() {
             Ok(answer) => Ok(answer),
             Err(std::sync::TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
@@ -44,14 +82,9 @@ impl StartResponse {
     }
 
     /// Notes that an exception is about the application's answer, and not one of the application's own.
-    pub(super) fn complain(&self, py: Python<'_>, error: PyErr) -> PyErr {
+    fn complain(&self, py: Python<'_>, error: PyErr) -> PyErr {
         self.complaint.store(error.value(py).as_ptr() as usize, Ordering::Relaxed);
         error
-    }
-
-    /// Whether an exception is about the application's answer.
-    pub(super) fn is_complaint(&self, py: Python<'_>, error: &PyErr) -> bool {
-        self.complaint.load(Ordering::Relaxed) == error.value(py).as_ptr() as usize
     }
 }
 
@@ -78,17 +111,16 @@ impl StartResponse {
         let head = head(answer.request(), status, headers).map_err(|error| slf.get().complain(py, error))?;
         answer.start(head);
         drop(answer);
-        Ok(Py::new(py, Write { response: slf.clone().unbind() })?.into_any())
+        Ok(slf.get().write.clone_ref(py).into_any())
     }
 }
 
 #[pymethods]
 impl Write {
     fn __call__(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        let response = self.response.get();
-        let complain = |error| response.complain(py, error);
+        let complain = |error| self.reply.complain(py, error);
         let data = body_bytes(data).map_err(complain)?;
-        let mut answer = response.answer()?;
+        let mut answer = self.reply.answer()?;
         answer.write(data.as_bytes(), &PyBlocker::new(py)).map_err(|error| complain(to_python(error)))?;
         if answer.was_cut_short() && !data.as_bytes().is_empty() {
             let text = "the application wrote more body than its Content-Length announced";

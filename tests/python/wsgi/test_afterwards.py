@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from support.process import wait_for
 
 from wsgi.client import Answer
@@ -28,6 +29,17 @@ def test_what_was_kept_belongs_to_no_other_request(server):
     assert read == "b'body of the first'"
     assert logged == str(len(f"after the end {token}\n"))
     assert f"after the end {token}\n" in server.errors()
+
+
+@pytest.mark.parametrize("name", ["start_response", "write", "wsgi.input", "wsgi.errors", "fcgi.is_aborted"])
+def test_a_single_object_that_was_kept(server, name):
+    token = server.token()
+    with server.connect() as connection:
+        for turn in range(3):
+            connection.ask(f"/keeps_one/{token}/{name}", body=b"body %d" % turn)
+            assert connection.answer().body == b"body %d" % turn
+            connection.ask(f"/has_another/{token}/{name}")
+            assert connection.answer().body == b"own"
 
 
 def test_a_thread_that_goes_on_writing(server):

@@ -48,6 +48,28 @@ def uses(environ, start_response):
     return answer_json(start_response, found)
 
 
+def own(environ, start_response, write):
+    """The objects that a request is given."""
+    names = ("wsgi.input", "wsgi.errors", "fcgi.is_aborted")
+    return {"start_response": start_response, "write": write, **{name: environ[name] for name in names}}
+
+
+@application.plain
+def keeps_one(environ, start_response):
+    """Keeps one of its objects, and nothing else."""
+    token, name = words(environ)
+    KEPT[token] = own(environ, start_response, start_response("200 OK", PLAIN))[name]
+    return [environ["wsgi.input"].read()]
+
+
+@application.plain
+def has_another(environ, start_response):
+    """Whether this request has an object of its own."""
+    token, name = words(environ)
+    mine = own(environ, start_response, start_response("200 OK", PLAIN))[name]
+    return [b"own" if mine is not KEPT.pop(token) else b"the same"]
+
+
 @application.plain
 def thread(environ, start_response):
     """Leaves a thread behind that writes when it is let through."""
