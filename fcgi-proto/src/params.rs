@@ -276,9 +276,13 @@ impl Assembly {
     fn check(&mut self, limits: &Limits) -> Result<(), ParamsError> {
         let raw = self.raw.bytes();
         let Self { mut checked, mut pairs, mut zeros_in_lengths, .. } = *self;
-        while let Some(rest) = raw.get(checked..)
-            && let Some(head) = parse::pair_head(rest)
-        {
+        while let Some(rest) = raw.get(checked..) {
+            let short = parse::short_pairs(rest, limits.max_params_pairs - pairs);
+            checked += short.bytes;
+            pairs += short.pairs;
+            zeros_in_lengths += short.zeros_in_lengths;
+            let rest = &rest[short.bytes..];
+            let Some(head) = parse::pair_head(rest) else { break };
             let length = head.pair_length();
             if length > limits.max_params_bytes - checked {
                 return Err(ParamsError::LengthTooLarge { length, limit: limits.max_params_bytes });

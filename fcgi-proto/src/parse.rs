@@ -62,12 +62,43 @@ fn long_pair_head(input: &[u8]) -> Option<PairHead> {
     Some(PairHead { head: head.len(), name, value })
 }
 
+/// Pairs that are whole, and whose lengths are short.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ShortPairs {
+    /// The bytes that they take.
+    pub(crate) bytes: usize,
+    /// How many they are.
+    pub(crate) pairs: usize,
+    /// The zero bytes among their lengths.
+    pub(crate) zeros_in_lengths: usize,
+}
+
+/// Walks over such pairs at the start of `input`, `most` at most.
+#[inline]
+pub(crate) fn short_pairs(input: &[u8], most: usize) -> ShortPairs {
+    let (mut rest, mut pairs, mut zeros_in_lengths) = (input, 0, 0);
+    while pairs < most
+        && let [name @ 0..LONG_FORM, value @ 0..LONG_FORM, behind @ ..] = rest
+        && let Some(next) = behind.get(usize::from(*name) + usize::from(*value)..)
+    {
+        zeros_in_lengths += usize::from(*name == 0) + usize::from(*value == 0);
+        pairs += 1;
+        rest = next;
+    }
+    ShortPairs { bytes: input.len() - rest.len(), pairs, zeros_in_lengths }
+}
+
 /// Reads the pair at the start of `input`: name, value, and what follows them.
 #[inline]
 pub(crate) fn pair(input: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let head = pair_head(input)?;
-    let (name, rest) = input.get(head.head..)?.split_at_checked(head.name)?;
-    let (value, rest) = rest.split_at_checked(head.value)?;
+    let (name, value, rest) = if let [name @ 0..LONG_FORM, value @ 0..LONG_FORM, rest @ ..] = input {
+        (usize::from(*name), usize::from(*value), rest)
+    } else {
+        let head = long_pair_head(input)?;
+        (head.name, head.value, input.get(head.head..)?)
+    };
+    let (name, rest) = rest.split_at_checked(name)?;
+    let (value, rest) = rest.split_at_checked(value)?;
     Some((name, value, rest))
 }
 
@@ -115,6 +146,19 @@ mod tests {
         for cut in 0..8 {
             assert_eq!(head(&[0x80, 0, 0, 200, 0x80, 0, 1, 44][..cut]), None);
         }
+    }
+
+    #[test]
+    fn short_pairs_end_before_a_long_one_a_cut_one_and_the_limit() {
+        let walk = |bytes: &[u8], most| {
+            let found = short_pairs(bytes, most);
+            (found.bytes, found.pairs, found.zeros_in_lengths)
+        };
+        assert_eq!(walk(b"", 9), (0, 0, 0));
+        assert_eq!(walk(b"\x01\x02Axy\x00\x00\x01\x00B", 9), (10, 3, 3));
+        assert_eq!(walk(b"\x01\x02Axy\x00\x00\x01\x00B", 2), (7, 2, 2));
+        assert_eq!(walk(b"\x01\x02Axy\x01\x02Ax", 9), (5, 1, 0));
+        assert_eq!(walk(b"\x01\x00A\x01\x80\x00\x00\x01Bx", 9), (3, 1, 1));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::os::stdio::LogFiles;
 use crate::os::watch::Watch;
 use crate::status::About;
 use crate::worker::pool::ThreadRules;
-use crate::worker::settings::{Feeding, Settings};
+use crate::worker::settings::{Feeding, Settings, SpareBuffer};
 use crate::worker::{OwnPages, Worker, warden};
 
 /// What every worker of a server is made from.
@@ -175,6 +175,7 @@ impl Plan<'_> {
             limits: config.limits,
             feeding: Feeding::Pull,
             siblings: false,
+            spare: SpareBuffer::default(),
         }
     }
 }

@@ -1,21 +1,28 @@
 //! What all connections of a worker have in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use bytes::BytesMut;
 use fcgi_proto::server;
 
 use super::pool::{LoopHandle, Need};
 use crate::config::Limits;
 
 /// Limits and times of a connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     pub protocol: server::Settings,
     pub limits: Limits,
     pub feeding: Feeding,
     /// Other workers may take connections over.
     pub siblings: bool,
+    pub spare: SpareBuffer,
 }
+
+/// A buffer for whoever reads next. A connection that holds no part of a record needs none of its own, and what the last request
+/// has let go of is taken again without asking for memory.
+#[derive(Debug, Default)]
+pub struct SpareBuffer(Mutex<BytesMut>);
 
 /// Who reads from a connection while the application runs.
 #[derive(Clone, Debug)]
@@ -36,6 +43,27 @@ impl Feeding {
         match self {
             Self::Pull => None,
             Self::Loop(handle) => Some(handle.need()),
+        }
+    }
+}
+
+impl SpareBuffer {
+    /// Gives the buffer to a connection that has none, unless another one has it.
+    pub(super) fn lend(&self, buffer: &mut BytesMut) {
+        if buffer.is_empty()
+            && let Ok(mut spare) = self.0.try_lock()
+        {
+            *buffer = std::mem::take(&mut *spare);
+        }
+    }
+
+    /// Takes the buffer of a connection if nothing is in it.
+    pub(super) fn take_back(&self, buffer: &mut BytesMut) {
+        if buffer.is_empty() {
+            let emptied = std::mem::take(buffer);
+            if let Ok(mut spare) = self.0.try_lock() {
+                *spare = emptied;
+            }
         }
     }
 }

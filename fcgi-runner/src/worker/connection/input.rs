@@ -179,9 +179,6 @@ impl Input {
             tracing::warn!(peer = peer(), "{DEAF}");
             self.dead = true;
         }
-        if self.buffer.is_empty() && self.buffer.capacity() < FIRST_READ {
-            self.buffer = BytesMut::new();
-        }
     }
 
     /// Takes the bytes for the peer that have to wait for the writer.

@@ -128,7 +128,9 @@ impl Connection {
         if !input.eof {
             input.begin_note(self.settings.siblings);
             let Input { buffer, room, .. } = &mut *input;
-            match socket::receive(self.fd.as_fd(), buffer, *room) {
+            self.settings.spare.lend(buffer);
+            let received = socket::receive(self.fd.as_fd(), buffer, *room);
+            match received {
                 Ok(0) => {
                     input.eof = true;
                     input.protocol.handle_eof();
@@ -139,6 +141,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     input.waits_since = None;
+                    self.settings.spare.take_back(&mut input.buffer);
                     return;
                 }
                 Err(_) => {
@@ -146,6 +149,7 @@ impl Connection {
                     input.abandon();
                 }
             }
+            self.settings.spare.take_back(&mut input.buffer);
             self.drain(input);
             if input.dead {
                 // Nothing that still runs may keep it open: whoever writes or waits is told by the socket.
