@@ -9,6 +9,7 @@
 use std::ffi::{CStr, c_long};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -72,7 +73,14 @@ impl Interrupter {
     pub(super) fn new(py: Python<'_>, on_abort: bool, limits: bool) -> PyResult<Self> {
         let module = py.import("fcgi_runner")?;
         let disconnected = module.getattr("ClientDisconnected")?.unbind();
-        let timeout = module.getattr("RequestTimeout")?.unbind();
+        let timeout = match module.getattr_opt("RequestTimeout")? {
+            Some(exception) => exception.unbind(),
+            // A package that is older than this program.
+            None => {
+                let base = py.get_type::<PyBaseException>();
+                PyErr::new_type(py, c"fcgi_runner.RequestTimeout", None, Some(&base), None)?.into_any()
+            }
+        };
         let main_thread = if limits { MainThread::new(py, &timeout)? } else { None };
         Ok(Self { exceptions: Arc::new(Exceptions { disconnected, timeout }), on_abort, main_thread })
     }
