@@ -9,6 +9,7 @@ pub mod cgi;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod ctl;
 pub mod discover;
 pub mod exit;
 pub mod front;

@@ -64,7 +64,7 @@ fn serve(
     match ended {
         Ok(Ended::Stopped | Ended::Printed) => Ok(false),
         Ok(Ended::HungUp) => Ok(true),
-        Ok(Ended::Launched(status)) => Err(PySystemExit::new_err(status)),
+        Ok(Ended::Launched(status) | Ended::Asked(status)) => Err(PySystemExit::new_err(status)),
         Err(problem) => Err(start_error(py, &problem)),
     }
 }

@@ -50,6 +50,7 @@ fn check(result: Result<Command, UsageError>) {
         Ok(Command::Run(config)) => assert_sound(&config),
         Ok(Command::Check(check)) => check.config.iter().for_each(assert_sound),
         Ok(Command::Print(text)) => assert!(text.lines().count() > 0),
+        Ok(Command::Control(words)) => drop(words),
         Ok(other) => panic!("there is no file with sites: {other:?}"),
         Err(error) => assert_two_lines(&error),
     }

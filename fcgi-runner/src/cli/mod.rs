@@ -34,6 +34,8 @@ pub enum Command {
     CheckSites(Vec<(String, Check)>),
     /// Serve several sites, each by itself.
     RunSites(Box<Sites>),
+    /// Ask a server that runs; these are the words behind `ctl`.
+    Control(Vec<OsString>),
     /// Print this text to standard output, and exit with status 0: help, version, man page, explanations.
     Print(String),
 }
@@ -59,11 +61,12 @@ pub fn parse(
     environment: &[(OsString, OsString)],
     start_dir: &Path,
 ) -> Result<Command, UsageError> {
-    if words::ask_for_help(words) {
-        return Ok(Command::Print(help::text()));
-    }
-    if let Some(command) = commands::read(words, environment, start_dir) {
-        return command;
+    match commands::read(words, environment, start_dir) {
+        // It has a help of its own.
+        Some(Ok(command @ Command::Control(_))) => return Ok(command),
+        _ if words::ask_for_help(words) => return Ok(Command::Print(help::text())),
+        Some(command) => return command,
+        None => {}
     }
     let flags = words::flags(words, start_dir)?;
     let matches = match help::command().no_binary_name(true).try_get_matches_from(flags) {

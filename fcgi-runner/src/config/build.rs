@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     AccessRules, Config, HttpAddress, Limits, LogLevel, LogPlace, Method, OnAbort, Pool, StaticMount, Times,
+    control::control,
     listen::listen,
     log_format::{self, Pattern},
     settings::Settings,
@@ -22,8 +23,10 @@ use crate::options::{Origin, Preset, UsageError, Value, find};
 pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Result<Config, UsageError> {
     check_protocol(settings)?;
     let read = Reader { settings, start_dir };
+    let (listen, pidfile) = (listen(settings, start_dir)?, read.path("pidfile")?);
     let mut config = Config {
-        listen: listen(settings, start_dir)?,
+        control: control(settings, start_dir, pidfile.as_deref(), &listen)?,
+        listen,
         method: read.choice("method", METHODS)?,
         min_spare: read.count("minspare")?.unwrap_or_default(),
         max_spare: read.count("maxspare")?.unwrap_or_default(),
@@ -35,7 +38,7 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         max_memory: read.number("maxmemory")?.filter(|size| *size > 0),
         jitter: read.number("jitter")?.and_then(|percent| u8::try_from(percent).ok()).unwrap_or_default(),
         daemonize: read.flag("daemonize")?,
-        pidfile: read.path("pidfile")?,
+        pidfile,
         workdir: read.path("workdir")?,
         start_dir: start_dir.to_owned(),
         outlog: read.log("outlog")?,

@@ -5,6 +5,7 @@
 //! file, and what depends on the process (which descriptor 0 is, whether a daemon is wanted) is left to the start.
 
 pub mod build;
+pub mod control;
 pub mod environment;
 pub mod file;
 mod listen;
@@ -15,6 +16,7 @@ mod status;
 
 use std::{path::PathBuf, time::Duration};
 
+pub use self::control::ControlSocket;
 pub use self::log_format::AccessRules;
 pub use self::sites::{Site, Sites};
 pub use self::status::StatusConfig;
@@ -49,6 +51,8 @@ pub struct Config {
     pub daemonize: Option<bool>,
     /// Where to write the process id.
     pub pidfile: Option<PathBuf>,
+    /// Where the server answers an operator.
+    pub control: ControlSocket,
     /// The directory to change to; `None` if not said.
     pub workdir: Option<PathBuf>,
     /// The directory of the start, from which relative paths were taken, and which is on `sys.path`.

@@ -56,6 +56,8 @@ pub enum Section {
     Running,
     /// Logs.
     Logs,
+    /// The control socket.
+    Control,
     /// Limits and times.
     Limits,
     /// The built-in preview front.
@@ -66,12 +68,13 @@ pub enum Section {
 
 impl Section {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Address,
         Self::Application,
         Self::Processes,
         Self::Running,
         Self::Logs,
+        Self::Control,
         Self::Limits,
         Self::Preview,
         Self::Status,
@@ -85,6 +88,7 @@ impl Section {
             Self::Processes => "Processes and threads",
             Self::Running => "Running",
             Self::Logs => "Logs",
+            Self::Control => "Control",
             Self::Limits => "Limits",
             Self::Preview => "Preview without a web server",
             Self::Status => "Status",

@@ -83,6 +83,17 @@ impl Poller {
         Ok(self.epoll.modify(fd, &mut event(EpollFlags::EPOLLIN, token))?)
     }
 
+    /// Reports input, room for output, both or only that the peer is gone, of a descriptor in the set.
+    ///
+    /// # Errors
+    /// When the descriptor is not in the set.
+    pub fn want(&self, fd: impl AsFd, token: Token, input: bool, output: bool) -> io::Result<()> {
+        let mut flags = EpollFlags::empty();
+        flags.set(EpollFlags::EPOLLIN, input);
+        flags.set(EpollFlags::EPOLLOUT, output);
+        Ok(self.epoll.modify(fd, &mut event(flags, token))?)
+    }
+
     /// Takes the descriptor out of the set.
     ///
     /// # Errors
@@ -162,6 +173,10 @@ mod tests {
         assert!(tokens(&poller).is_empty());
         poller.resume(&right, 7).unwrap();
         assert_eq!(tokens(&poller).len(), 1);
+        poller.want(&right, 8, false, true).unwrap();
+        assert_eq!(tokens(&poller), [Ready { token: 8, hung_up: false }], "there is room");
+        poller.want(&right, 8, false, false).unwrap();
+        assert!(tokens(&poller).is_empty());
         drop(left);
         assert!(tokens(&poller)[0].hung_up);
         poller.forget(&right).unwrap();

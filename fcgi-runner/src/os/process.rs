@@ -7,6 +7,7 @@ use std::ffi::{CStr, CString};
 
 use nix::sys::prctl;
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::{geteuid, getuid};
 
 /// Sets the permission bits that new files do not get.
 pub fn set_umask(mask: u32) {
@@ -18,6 +19,11 @@ pub fn forget_variable(name: &str) {
     assert!(threads() <= 1, "the environment belongs to all threads");
     // SAFETY: no other thread is there to read the environment meanwhile.
     unsafe { std::env::remove_var(name) };
+}
+
+/// The user whose rights this process has, and the one who has started it.
+pub fn users() -> Vec<u32> {
+    vec![geteuid().as_raw(), getuid().as_raw()]
 }
 
 /// How many threads this process has; 0 where the system does not tell.

@@ -265,3 +265,21 @@ impl WorkerSignals {
         (&self.finish).read(&mut byte).is_ok_and(|count| count > 0).then_some(WorkerSignal::Finish)
     }
 }
+
+/// Lets Ctrl-C end this process at once, whatever an interpreter in it has made of it.
+pub fn end_at_interrupt() {
+    // SAFETY: the default action is no code of ours.
+    let _ = unsafe { nix::sys::signal::signal(Signal::SIGINT, SigHandler::SigDfl) };
+}
+
+/// Gives a flag that is set by signals that would end this process, instead of their doing so.
+///
+/// # Errors
+/// Never in practice.
+pub fn note_end() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        signal_hook::flag::register(signal, flag.clone())?;
+    }
+    Ok(flag)
+}

@@ -210,6 +210,11 @@ pub fn peer_name(fd: BorrowedFd<'_>) -> String {
     tcp().or_else(unix).unwrap_or_else(|| "a closed connection".to_owned())
 }
 
+/// The user of the process that has connected over a Unix socket, as the kernel knows it.
+pub fn peer_user(fd: BorrowedFd<'_>) -> Option<u32> {
+    getsockopt(&fd, PeerCredentials).ok().map(|peer| peer.uid())
+}
+
 /// Ends one or both directions; a peer that is gone already is no error.
 pub fn shut(fd: impl AsFd, how: Shutdown) {
     let _ = shutdown(fd.as_fd().as_raw_fd(), how);

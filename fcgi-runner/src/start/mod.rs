@@ -9,6 +9,7 @@ mod check;
 mod doors;
 mod life;
 mod logs;
+mod operator;
 mod preview;
 mod problem;
 mod serve;
@@ -28,6 +29,7 @@ use crate::app::echo::EchoHost;
 use crate::app::{ByRole, Host};
 use crate::cli::{self, Command};
 use crate::config::{Config, LogLevel, OnAbort};
+use crate::ctl;
 use crate::discover::{Found, discover};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
@@ -59,6 +61,8 @@ pub enum Ended {
     HungUp,
     /// This process has only started the server, which lives in another one; it ends with this status.
     Launched(u8),
+    /// A server that runs was asked for something; this process ends with this status.
+    Asked(u8),
     /// Something was printed, and that was all.
     Printed,
 }
@@ -66,7 +70,7 @@ pub enum Ended {
 /// The whole program: words in, exit status out, messages on standard error.
 pub fn main(words: &[OsString], door: &Door<'_>) -> u8 {
     match run(words, door) {
-        Ok(Ended::Launched(status)) => status,
+        Ok(Ended::Launched(status) | Ended::Asked(status)) => status,
         Ok(_) => ExitStatus::Stopped as u8,
         Err(problem) => {
             tell(&problem.to_string());
@@ -92,6 +96,7 @@ pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
         }
         Command::Check(check) => check::run(&check, door),
         Command::CheckSites(sites) => check::run_all(&sites, door),
+        Command::Control(words) => Ok(Ended::Asked(ctl::main(&words))),
         Command::Run(config) => start(&config, door, &surroundings),
         Command::RunSites(all) => sites::start(&all, words, door, &surroundings),
     });

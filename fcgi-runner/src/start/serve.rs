@@ -13,6 +13,7 @@ use super::cgi_fallback::Bridge;
 use super::doors::{self, Doors};
 use super::life::{Plan, thread_rules};
 use super::logs::Capture;
+use super::operator;
 use super::preview::Preview;
 use super::surroundings::Surroundings;
 use super::{Ended, Problem, tell};
@@ -29,6 +30,7 @@ use crate::os::signals::{self, Blocked};
 use crate::os::stdio::LogFiles;
 use crate::os::watch::Watch;
 use crate::status::About;
+use crate::supervisor::control::Control;
 use crate::supervisor::policy::{Pool, Rules};
 use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Record, Watched};
 
@@ -44,6 +46,7 @@ pub(super) struct Server<'s> {
     doors: Doors,
     logs: LogFiles,
     pidfile: Option<Pidfile>,
+    control: Control,
     /// The folder of a socket that only the preview front uses.
     private: Option<tempfile::TempDir>,
     /// The signals of a master, until everything is cleaned up.
@@ -80,6 +83,7 @@ impl<'s> Server<'s> {
             preview,
             logs,
             pidfile: None,
+            control: Control::default(),
             private,
             doors: Doors::default(),
             blocked: None,
@@ -123,14 +127,17 @@ impl<'s> Server<'s> {
             logs: self.logs.clone(),
         };
         if alone {
+            operator::warn_of_nobody_to_ask(self.config);
             return self.run_alone(&plan, verdict);
         }
+        let mut control = operator::open(self.config, &self.listeners, self.private.is_none())?;
         // A worker lets go of its copy of the pidfile, and with it of the lock.
         let pidfile = std::cell::RefCell::new(self.pidfile.take());
         let blocked = signals::block().map_err(|error| system(&error))?;
-        let outcome = self.run_master(&plan, &pidfile, &blocked, verdict);
+        let outcome = self.run_master(&plan, &pidfile, &mut control, &blocked, verdict);
         self.blocked = Some(blocked);
         self.pidfile = pidfile.into_inner();
+        self.control = control;
         match outcome.map_err(|error| system(&error))? {
             Outcome::Stopped => Ok(Ended::Stopped),
             Outcome::HungUp => Ok(Ended::HungUp),
@@ -152,6 +159,9 @@ impl<'s> Server<'s> {
             pidfile.remove();
         }
         self.private = None;
+        self.control.close_address();
+        // Who waits for the end of the server hears of it when nothing of it is left.
+        self.control = Control::default();
         // Only now may a second signal end the process, and only where it has something else to do than to end.
         if let Some(blocked) = self.blocked.take()
             && self.host.is_guest()
@@ -229,6 +239,7 @@ impl<'s> Server<'s> {
         &self,
         plan: &Plan<'_>,
         pidfile: &std::cell::RefCell<Option<Pidfile>>,
+        control: &mut Control,
         blocked: &Blocked,
         verdict: &mut Option<Verdict>,
     ) -> io::Result<Outcome> {
@@ -295,6 +306,7 @@ impl<'s> Server<'s> {
                 }
             },
             record: record.as_ref().map(|record| record as Record<'_>),
+            control,
             usr1_finishes: self.address == Address::WebServer,
             manager: self.surroundings.manager.as_ref(),
             watched: Watched { touched: watch(&self.config.touch_reload), script: watch(self.script()) },

@@ -4,14 +4,16 @@ use std::io;
 use std::time::Instant;
 
 use super::clerk::Clerk;
+use super::control::Control;
 use super::departures::Departure;
 use super::output::Outlets;
 use super::policy::{Event, Reason, WorkerId};
 use super::{Child, Failure, Master, Outcome};
 use crate::messages::Code;
-use crate::os::channel::{self, Line};
+use crate::os::channel::{self, Line, Order};
 use crate::os::fork::{self, End, ProcessId, Side};
 use crate::os::poller::{Poller, Token};
+use crate::os::scoreboard::Phase;
 use crate::os::stdio::Streams;
 
 impl Master<'_> {
@@ -113,6 +115,17 @@ impl Master<'_> {
         self.kill_worker(id);
     }
 
+    pub(super) fn tell_worker(&mut self, id: WorkerId, order: Order) {
+        if order == Order::Stop {
+            self.release();
+        }
+        if let Some(child) = self.workers.get_mut(&id) {
+            child.retired = true;
+            child.line.order(order);
+        }
+        self.show_phase(id, Phase::Leaving);
+    }
+
     pub(super) fn reap(&mut self) {
         while let Some((process, end)) = fork::reap() {
             if self.front.as_ref().is_some_and(|(front, _)| *front == process) {
@@ -165,6 +178,7 @@ impl Master<'_> {
         self.front = None;
         self.clerk = Clerk::default();
         self.outlets = Outlets::default();
+        *self.job.control = Control::default();
         if let Ok(poller) = Poller::new() {
             self.poller = poller;
         }

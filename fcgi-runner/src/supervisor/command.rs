@@ -7,6 +7,7 @@ use super::{Failure, Master, Outcome};
 use crate::messages::Code;
 use crate::os::channel::Order;
 use crate::os::fork::ProcessId;
+use crate::os::signals::Signal;
 
 /// Something to be done with the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +33,10 @@ pub enum Command {
 /// Why a command is not obeyed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refused {
+    #[error(
+        "the application belongs to the program that has started the server, which alone can load it anew"
+    )]
+    CannotReload,
     #[error("the number of workers cannot be changed: the application was told that one process serves it")]
     Alone,
     #[error("the number of workers is 1 at least and {0} at most")]
@@ -43,12 +48,34 @@ pub enum Refused {
 }
 
 impl Master<'_> {
+    /// Hears what signals ask for.
+    pub(super) fn hear_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::SIGTERM | Signal::SIGINT => {
+                    tracing::info!(signal = signal.as_str(), "stopping");
+                    self.obey(Command::Stop);
+                }
+                Signal::SIGQUIT => self.obey(Command::StopNow),
+                Signal::SIGHUP if self.job.host.is_given() => self.hang_up(),
+                Signal::SIGHUP => self.obey(Command::Reload),
+                Signal::SIGUSR1 if self.job.usr1_finishes => self.obey(Command::Stop),
+                Signal::SIGUSR1 => self.obey(Command::ReopenLogs),
+                Signal::SIGTTIN => self.obey(Command::More),
+                Signal::SIGTTOU => self.obey(Command::Fewer),
+                Signal::SIGCHLD => self.reap(),
+                _ => {}
+            }
+        }
+    }
+
     /// Begins to do it; what comes of it is told in the log.
     ///
     /// # Errors
     /// What cannot be done leaves everything as it was.
     pub(super) fn command(&mut self, command: Command) -> Result<(), Refused> {
         match command {
+            Command::Reload if self.job.host.is_given() => return Err(Refused::CannotReload),
             Command::Reload => self.reload(),
             Command::Stop => self.stop(),
             Command::StopNow => {
@@ -113,14 +140,14 @@ impl Master<'_> {
         self.tell_policy(Event::Stop);
     }
 
+    fn hang_up(&mut self) {
+        tracing::info!("hung up: stopping, so that the program that started the server can go on");
+        self.outcome = Some(Outcome::HungUp);
+        self.tell_reloading();
+        self.tell_policy(Event::Stop);
+    }
+
     fn reload(&mut self) {
-        if self.job.host.is_given() {
-            tracing::info!("hung up: stopping, so that the program that started the server can go on");
-            self.outcome = Some(Outcome::HungUp);
-            self.tell_reloading();
-            self.tell_policy(Event::Stop);
-            return;
-        }
         tracing::info!("reloading: new workers start, the old ones leave when these serve");
         self.tell_reloading();
         self.failure = None;
@@ -133,11 +160,13 @@ impl Master<'_> {
         if is_done {
             tracing::info!("reloaded");
             self.trouble = None;
+            self.note_reload(Ok(()));
         } else {
             let reason = self.failure.take().map_or_else(String::new, Failure::into_text);
             let cause = reason.lines().next().unwrap_or_default();
             let code = Code::RELOAD_GIVEN_UP;
             tracing::error!(%code, cause, "the reload was given up, the old workers go on serving");
+            self.note_reload(Err(reason.clone()));
             self.trouble = Some(reason);
         }
         self.tell_ready();

@@ -6,6 +6,7 @@
 mod children;
 mod clerk;
 mod command;
+pub mod control;
 mod departures;
 mod nursery;
 mod output;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::clerk::Clerk;
 pub use self::command::{Command, Refused};
+use self::control::{CONTROL, Control};
 pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
 use self::output::{OUTLET, Outlets};
@@ -36,7 +38,7 @@ use crate::os::jitter::Jitter;
 use crate::os::notify::ServiceManager;
 use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::{Load, Phase, Scoreboard};
-use crate::os::signals::{Blocked, OriginalMask, Signal, SignalReader};
+use crate::os::signals::{Blocked, OriginalMask, SignalReader};
 use crate::status::About;
 
 /// What the master needs from the rest of the house.
@@ -66,6 +68,8 @@ pub struct Job<'m> {
     pub reopen_logs: &'m dyn Fn(),
     /// Takes what workers print, line by line, where that does not go to its destination by itself.
     pub record: Option<Record<'m>>,
+    /// How the operator asks; given back at the end with those who wait for it.
+    pub control: &'m mut Control,
     /// `SIGUSR1` means "finish": a web server has started us, and that is what it sends.
     pub usr1_finishes: bool,
     /// Who wants to hear how things are.
@@ -187,6 +191,7 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
 impl Master<'_> {
     fn live(&mut self, blocker: &dyn Blocker) -> io::Result<()> {
         let mut ready = ReadyList::new(32);
+        self.open_control();
         self.act();
         while !self.is_over() {
             let timeout = self.timeout();
@@ -201,6 +206,7 @@ impl Master<'_> {
                         self.rearm_at = Some(Instant::now() + REARM);
                         self.next_look = Instant::now();
                     }
+                    token if token >= CONTROL => self.hear_control(token, event.hung_up),
                     token if token >= OUTLET => self.read_outlet(token),
                     token if token >= NURSERY => self.hear_nurseries(),
                     token => self.hear_worker(WorkerId(u32::try_from(token).unwrap_or(u32::MAX))),
@@ -225,6 +231,7 @@ impl Master<'_> {
         self.mind_files(now);
         self.mind_manager(now);
         self.mind_clerk(now);
+        self.mind_control(now);
         if self.rearm_at.is_none_or(|at| now >= at) {
             self.rearm_at = None;
             let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
@@ -244,6 +251,7 @@ impl Master<'_> {
             self.files_want_at(),
             self.manager_wants_at(),
             self.clerk.wake_at(),
+            self.control_wants_at(),
         ];
         let soonest = soonest.into_iter().flatten().min()?;
         Some(soonest.saturating_duration_since(Instant::now()))
@@ -251,25 +259,6 @@ impl Master<'_> {
 
     fn loads(&self) -> BTreeMap<WorkerId, Load> {
         self.workers.iter().map(|(id, child)| (*id, self.job.board.slot(child.slot).load())).collect()
-    }
-
-    fn hear_signals(&mut self) {
-        while let Some(signal) = self.signals.next() {
-            match signal {
-                Signal::SIGTERM | Signal::SIGINT => {
-                    tracing::info!(signal = signal.as_str(), "stopping");
-                    self.obey(Command::Stop);
-                }
-                Signal::SIGQUIT => self.obey(Command::StopNow),
-                Signal::SIGHUP => self.obey(Command::Reload),
-                Signal::SIGUSR1 if self.job.usr1_finishes => self.obey(Command::Stop),
-                Signal::SIGUSR1 => self.obey(Command::ReopenLogs),
-                Signal::SIGTTIN => self.obey(Command::More),
-                Signal::SIGTTOU => self.obey(Command::Fewer),
-                Signal::SIGCHLD => self.reap(),
-                _ => {}
-            }
-        }
     }
 
     fn hear_worker(&mut self, id: WorkerId) {
@@ -333,17 +322,6 @@ impl Master<'_> {
         }
     }
 
-    fn tell_worker(&mut self, id: WorkerId, order: Order) {
-        if order == Order::Stop {
-            self.release();
-        }
-        if let Some(child) = self.workers.get_mut(&id) {
-            child.retired = true;
-            child.line.order(order);
-        }
-        self.show_phase(id, Phase::Leaving);
-    }
-
     /// From now on the server only ends.
     fn release(&mut self) {
         if !std::mem::replace(&mut self.released, true) {
@@ -354,6 +332,7 @@ impl Master<'_> {
             }
             self.clerk.tell(Order::Stop);
             self.close_nurseries();
+            self.disappoint_waiting();
         }
     }
 

@@ -12,10 +12,14 @@ use std::path::Path;
 use super::{Command, UsageError};
 
 /// The commands: how each is written, and what it does.
-pub(super) const COMMANDS: [(&str, &str); 2] = [
+pub(super) const COMMANDS: [(&str, &str); 3] = [
     (
         "fcgi-run check [json] [running] [webuser=NAME] [OPTION]...",
         "look for what a start with these options would run into, without serving; the exit status is that of the start",
+    ),
+    (
+        "fcgi-run ctl [COMMAND] [KEY=VALUE]... [--json]",
+        "look after a server that runs: status, workers, top, reload, recycle, scale, reopen, stop; see `fcgi-run ctl help`",
     ),
     (
         "fcgi-run explain [CODE]...",
@@ -32,6 +36,7 @@ pub(super) fn read(
     let (first, rest) = words.split_first()?;
     match first.to_str()?.to_ascii_lowercase().as_str() {
         "check" => Some(Ok(check::read(rest, environment, start_dir))),
+        "ctl" => Some(Ok(Command::Control(rest.to_vec()))),
         "explain" => Some(explain::read(rest)),
         _ => None,
     }

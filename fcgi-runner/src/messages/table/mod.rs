@@ -13,11 +13,13 @@
 //! | `renew` | 420-459 | replacing workers, code and the server itself |
 //! | `limits` | 460-479 | requests that take too long |
 //! | `status` | 480-499 | telling how the server is doing |
+//! | `control` | 500-519 | `fcgi-run ctl` and its socket |
 //! | `logs` | 560-579 | logs and log services |
 //! | `sites` | 580-599 | several sites in one file |
 
 mod application;
 mod check;
+mod control;
 mod limits;
 mod logs;
 mod preview;
@@ -44,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         renew::MESSAGES,
         limits::MESSAGES,
         status::MESSAGES,
+        control::MESSAGES,
         logs::MESSAGES,
         sites::MESSAGES,
     ]

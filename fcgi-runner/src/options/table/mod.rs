@@ -2,6 +2,7 @@
 //!
 //! A new option is one entry here and one line in `config::build`; a test there holds that every entry is used.
 
+mod control;
 mod limits;
 mod running;
 mod serving;
@@ -11,7 +12,9 @@ use super::{OptionSpec, Preset, Section, ValueKind};
 
 /// All options, in the order of the help.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    [serving::OPTIONS, running::OPTIONS, limits::OPTIONS, status::OPTIONS].into_iter().flatten()
+    [serving::OPTIONS, running::OPTIONS, control::OPTIONS, limits::OPTIONS, status::OPTIONS]
+        .into_iter()
+        .flatten()
 }
 
 const fn option(

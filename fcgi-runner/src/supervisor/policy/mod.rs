@@ -297,6 +297,11 @@ impl Policy {
         self.generation
     }
 
+    /// Whether new workers come up beside the old ones.
+    pub fn is_reloading(&self) -> bool {
+        self.phase == Phase::Reloading
+    }
+
     /// Whether the server has begun to serve.
     pub fn is_announced(&self) -> bool {
         self.announced

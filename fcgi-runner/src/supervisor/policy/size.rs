@@ -22,7 +22,7 @@ impl Policy {
     }
 
     /// The most workers.
-    pub(super) fn cap(&self) -> usize {
+    pub fn cap(&self) -> usize {
         match self.rules.pool {
             Pool::Static => self.rules.max_spare,
             Pool::Dynamic => self.rules.max_children.max(self.rules.max_spare),

@@ -1,0 +1,117 @@
+//! What the master does when it is asked, and how it answers: at once, or when it is done.
+
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::client::Awaited;
+use super::message::{Answer, Wish};
+use crate::os::poller::Token;
+use crate::os::socket;
+use crate::supervisor::{Command, Master, Refused};
+
+/// What became of the last reload.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Renewal {
+    at: Instant,
+    /// Why the old workers went on, a traceback perhaps; `None` where they did not.
+    reason: Option<String>,
+}
+
+impl Renewal {
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "ago_seconds": (self.at.elapsed().as_secs_f64() * 1e3).round() / 1e3,
+            "ok": self.reason.is_none(),
+            "reason": self.reason,
+        })
+    }
+}
+
+impl Master<'_> {
+    /// Does what a client wishes, or begins to.
+    pub(super) fn grant(&mut self, token: Token, wish: Wish) {
+        let answer = match wish {
+            Wish::Hello => self.introduce(),
+            Wish::Status => self.describe(),
+            Wish::Reload { wait } => match self.may_renew().and_then(|()| self.order(Command::Reload)) {
+                Ok(()) if wait => return self.let_wait(token, Awaited::Reload),
+                Ok(()) => self.introduce(),
+                Err(why) => Answer::bad(why),
+            },
+            Wish::Stop { now } => return self.stop_for(token, now),
+            Wish::Recycle(pid) => self.obey_and_introduce(Command::Recycle(pid)),
+            Wish::Scale(count) => self.obey_and_introduce(Command::Scale(count)),
+            Wish::Reopen => self.obey_and_introduce(Command::ReopenLogs),
+        };
+        self.answer(token, &answer);
+    }
+
+    fn order(&mut self, command: Command) -> Result<(), String> {
+        self.command(command).map_err(|refused: Refused| refused.to_string())
+    }
+
+    fn obey_and_introduce(&mut self, command: Command) -> Answer {
+        match self.order(command) {
+            Ok(()) => self.introduce(),
+            Err(why) => Answer::bad(why),
+        }
+    }
+
+    fn introduce(&self) -> Answer {
+        Answer { server: Some(self.job.control.introduction.clone()), ..Answer::good() }
+    }
+
+    /// New workers need old ones beside them.
+    fn may_renew(&self) -> Result<(), String> {
+        if self.released {
+            Err("the server is stopping".to_owned())
+        } else if !self.policy.is_announced() {
+            Err("the server is still starting".to_owned())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn let_wait(&mut self, token: Token, awaited: Awaited) {
+        if let Some(client) = self.job.control.clients.get_mut(&token) {
+            client.wait_for(awaited);
+        }
+    }
+
+    /// The answer comes first, the end of the connection with the end of the server.
+    fn stop_for(&mut self, token: Token, now: bool) {
+        let line = self.introduce().line();
+        if let Some(client) = self.job.control.clients.get_mut(&token) {
+            tracing::info!(peer = socket::peer_name(client.as_fd()), now, "stopping: asked by `ctl`");
+            client.answer_and_stay(&line);
+        }
+        // A second wish to stop is no wish to stop at once, as a second signal is.
+        if now {
+            let _ = self.command(Command::StopNow);
+        } else if !self.released {
+            let _ = self.command(Command::Stop);
+        }
+    }
+
+    /// Takes note of the end of a reload, and tells those who wait for it.
+    pub(in crate::supervisor) fn note_reload(&mut self, result: Result<(), String>) {
+        let reason = result.err();
+        let answer = match &reason {
+            None => self.introduce(),
+            Some(reason) => Answer {
+                detail: Some(reason.clone()),
+                server: Some(self.job.control.introduction.clone()),
+                ..Answer::bad("the new workers cannot serve, the old ones go on")
+            },
+        };
+        self.job.control.renewal = Some(Renewal { at: Instant::now(), reason });
+        self.answer_waiting(Awaited::Reload, &answer);
+    }
+
+    /// Nobody waits for a reload of a server that stops.
+    pub(in crate::supervisor) fn disappoint_waiting(&mut self) {
+        self.answer_waiting(Awaited::Reload, &Answer::bad("the server stops"));
+    }
+}

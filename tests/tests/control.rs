@@ -1,0 +1,445 @@
+//! `fcgi-run ctl` and the socket it speaks over: every command as people and as scripts see it, and clients that mean no good.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fcgi_tests::{Finished, Request, Sandbox, in_background, until, until_some};
+use nix::unistd::geteuid;
+
+/// Runs `fcgi-run ctl` with these words in the sandbox.
+fn ctl(sandbox: &Sandbox, line: &str) -> Finished {
+    let words: Vec<&str> = ["ctl"].into_iter().chain(line.split_whitespace()).collect();
+    sandbox.run(&words)
+}
+
+#[track_caller]
+fn done(sandbox: &Sandbox, line: &str) -> String {
+    let finished = ctl(sandbox, line);
+    assert_eq!(finished.status, Some(0), "{line}: {finished:?}");
+    assert_eq!(finished.err, "", "{line}");
+    finished.out
+}
+
+#[track_caller]
+fn failed(sandbox: &Sandbox, line: &str, status: i32, text: &str) {
+    let finished = ctl(sandbox, line);
+    assert_eq!(finished.status, Some(status), "{line}: {finished:?}");
+    assert!(finished.err.contains(text), "{line}: {}", finished.err);
+    let as_json = ctl(sandbox, &format!("{line} --json"));
+    assert_eq!(as_json.status, Some(status), "{line}: {as_json:?}");
+    assert_eq!(as_json.err, "", "{line}");
+    assert!(as_json.out.contains("\"ok\":false") && as_json.out.lines().count() == 1, "{}", as_json.out);
+}
+
+/// A connection to a control socket, that gives up when nothing comes.
+fn connect(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
+fn ask(mut stream: &UnixStream, line: &str) -> String {
+    stream.write_all(line.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while answer.last() != Some(&b'\n') && stream.read(&mut byte).unwrap() > 0 {
+        answer.push(byte[0]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+const STATUS: &str = "{\"v\":1,\"command\":\"status\"}\n";
+
+#[test]
+fn status_and_workers_say_how_the_server_is() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=2", "minspare=1"]);
+    let workers = server.wait_for_workers(2);
+    let held = in_background(&server.address, Request::get("/hold/a"));
+    let busy = sandbox.wait_for_held("a", 1)[0];
+    for line in ["socket=s.sock", "status --socket s.sock", "STATUS"] {
+        let text = done(&sandbox, line);
+        assert!(
+            text.starts_with("fcgi-run ") && text.contains(&format!(", pid {}, serving, up ", server.pid()))
+        );
+        assert!(text.contains("\n  serves    web:application in "), "{text}");
+        assert!(text.contains("\n  workers   2 of at most 50: 1 busy, 1 idle"), "{text}");
+        assert!(text.contains("1 running"), "{text}");
+    }
+    let table = done(&sandbox, "workers");
+    assert!(table.starts_with("    PID STATE "), "{table}");
+    for pid in workers {
+        let line = table.lines().find(|line| line.trim_start().starts_with(&pid.to_string())).unwrap();
+        assert_eq!(line.contains(" busy ") && line.ends_with(" GET /hold/a"), pid == busy, "{table}");
+    }
+    let json = done(&sandbox, "status --json");
+    assert_eq!(json.lines().count(), 1);
+    for part in
+        ["\"ok\":true", "\"state\":\"serving\"", &format!("\"pid\":{}", server.pid()), "\"path\":\"/hold/a\""]
+    {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    let json = done(&sandbox, "workers --json");
+    assert!(json.contains(&format!("\"pid\":{busy}")) && !json.contains("\"queues\""), "{json}");
+    sandbox.release("a");
+    held.join().unwrap();
+    server.stop();
+    assert!(!sandbox.has("s.sock.ctl"), "the socket is removed");
+}
+
+#[test]
+fn reload_comes_back_when_new_code_serves_or_cannot() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=2"]);
+    sandbox.new_version("two");
+    assert!(done(&sandbox, "reload").starts_with("reloaded: pid "));
+    assert_eq!(server.get("/version").text(), "two");
+    assert!(done(&sandbox, "status").contains("\n  reload    0s ago, well\n"));
+    sandbox.write("web.py", "raise RuntimeError('half an edit')\n");
+    failed(&sandbox, "reload", 1, "RuntimeError: half an edit");
+    let finished = ctl(&sandbox, "reload");
+    assert!(
+        finished.err.starts_with("error[FR506]: ") && finished.err.contains("\nTraceback "),
+        "{}",
+        finished.err
+    );
+    assert!(done(&sandbox, "status").contains("FAILED: RuntimeError: half an edit\n"));
+    assert_eq!(server.get("/version").text(), "two");
+    sandbox.new_version("three");
+    assert!(done(&sandbox, "reload --no-wait").starts_with("reloading: "));
+    until("new code serves", || server.get("/version").text() == "three");
+    server.stop();
+}
+
+#[test]
+fn recycle_replaces_one_worker_and_no_request_is_lost() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=2", "minspare=1"]);
+    let before = server.wait_for_workers(2);
+    let held = in_background(&server.address, Request::get("/hold/a"));
+    let busy = sandbox.wait_for_held("a", 1)[0];
+    assert!(done(&sandbox, &format!("recycle {busy}")).starts_with(&format!("worker {busy} leaves ")));
+    until("a new worker is there", || server.workers().iter().any(|pid| !before.contains(pid)));
+    sandbox.release("a");
+    assert_eq!(held.join().unwrap().text(), "held");
+    until("the old one has left", || !server.workers().contains(&busy));
+    let other = before.into_iter().find(|pid| *pid != busy).unwrap();
+    assert!(server.workers().contains(&other), "the other one stays");
+    failed(&sandbox, &format!("recycle {busy}"), 1, &format!("no worker has the pid {busy}"));
+    failed(&sandbox, &format!("recycle {}", server.pid()), 1, "no worker has the pid");
+    failed(&sandbox, "recycle", 2, "`recycle` needs a number");
+    server.stop();
+}
+
+#[test]
+fn scale_sets_the_number_of_workers() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=1", "minspare=0"]);
+    assert!(done(&sandbox, "scale 3").starts_with("3 workers from now on: pid "));
+    server.wait_for_workers(3);
+    done(&sandbox, "scale 1 --json");
+    server.wait_for_workers(1);
+    failed(&sandbox, "scale 0", 1, "the number of workers is 1 at least");
+    failed(&sandbox, "scale many", 2, "`many` is no number");
+    server.stop();
+    let server = sandbox.serve(&["method=threaded"]);
+    failed(&sandbox, "scale 2", 1, "the number of workers cannot be changed");
+    server.stop();
+}
+
+#[test]
+fn reopen_opens_the_logs_anew() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve_and_ask(&["accesslog=access.log", "errlog=err.log", "maxspare=1"]);
+    fs::rename(sandbox.path("err.log"), sandbox.path("err.old")).unwrap();
+    done(&sandbox, "reopen");
+    until("the log is there again", || sandbox.has("err.log"));
+    server.stop();
+}
+
+#[test]
+fn stop_comes_back_when_nothing_is_left_and_asking_twice_kills_nobody() {
+    let sandbox = Sandbox::new();
+    let master = sandbox.daemon(&["maxspare=1"]);
+    let address = sandbox.unix("s.sock");
+    let held = in_background(&address, Request::get("/hold/a"));
+    sandbox.wait_for_held("a", 1);
+    let mut first = sandbox.command(&["ctl", "stop", "pidfile=x.pid"]);
+    let first = sandbox.spawn(&mut first);
+    until("it stops", || done(&sandbox, "status pidfile=x.pid").contains(", stopping, "));
+    assert!(done(&sandbox, "stop pidfile=x.pid --no-wait").starts_with(&format!("stopping: pid {master} ")));
+    failed(&sandbox, "reload pidfile=x.pid", 1, "the server is stopping");
+    sandbox.release("a");
+    assert_eq!(held.join().unwrap().text(), "held");
+    let first = first.finish();
+    assert_eq!((first.status, first.err.as_str()), (Some(0), ""));
+    assert!(first.out.starts_with(&format!("stopped: pid {master} ")), "{}", first.out);
+    for name in ["s.sock", "x.pid", "x.pid.ctl"] {
+        assert!(!sandbox.has(name), "{name} is left");
+    }
+    sandbox.wait_for_nobody();
+}
+
+#[test]
+fn stop_now_waits_for_no_request() {
+    let sandbox = Sandbox::new();
+    sandbox.daemon(&["maxspare=1", "stoptimeout=600"]);
+    let _held = in_background(&sandbox.unix("s.sock"), Request::get("/hold/a"));
+    sandbox.wait_for_held("a", 1);
+    done(&sandbox, "stop --now");
+    sandbox.wait_for_nobody();
+}
+
+#[test]
+fn a_server_is_found_by_few_words() {
+    let sandbox = Sandbox::new();
+    // By neither of the words from which the path is derived, but by what the server says of itself.
+    let pid = sandbox.daemon(&["maxspare=1"]);
+    let is_ours = |line: &str| done(&sandbox, line).contains(&format!(", pid {pid}, "));
+    sandbox.write("site.toml", "socket = \"s.sock\"\npidfile = \"x.pid\"\nmaxspare = 1\n");
+    for line in ["pidfile=x.pid", "socket=s.sock", "config=site.toml", "controlsocket=x.pid.ctl", "status"] {
+        assert!(is_ours(line), "{line}");
+    }
+    failed(&sandbox, "status pidfile=other.pid", 4, "error[FR500]");
+    failed(&sandbox, "status controlsocket=/nowhere", 4, "no server answers at `/nowhere`");
+    failed(&sandbox, "status controlsocket=off", 4, "error[FR500]");
+    // A second one in the same folder.
+    let second = sandbox.run(&["socket=t.sock", "pidfile=y.pid", "web:application", "maxspare=1"]);
+    assert_eq!(second.status, Some(0), "{second:?}");
+    failed(&sandbox, "status", 2, "error[FR501]");
+    assert!(is_ours("socket=s.sock"));
+    done(&sandbox, "stop pidfile=y.pid");
+    done(&sandbox, "stop pidfile=x.pid");
+    sandbox.wait_for_nobody();
+}
+
+#[test]
+fn words_that_make_no_sense_are_refused_with_a_hint() {
+    let sandbox = Sandbox::new();
+    failed(&sandbox, "relaod", 2, "did you mean `fcgi-run ctl reload`");
+    failed(&sandbox, "status 12", 2, "`12` is one word too much");
+    failed(&sandbox, "status sokcet=/x", 2, "error[FR001]");
+    failed(&sandbox, "top controlsocket=/nowhere", 4, "error[FR500]");
+    let help = done(&sandbox, "help");
+    assert!(help.contains("\nExit status:\n") && help.contains("\n  reload "), "{help}");
+    assert_eq!(done(&sandbox, "status --help"), help);
+}
+
+#[test]
+fn the_socket_is_where_it_was_said_and_nowhere_if_so() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["controlsocket=here", "maxspare=1"]);
+    assert!(!sandbox.has("s.sock.ctl"));
+    assert!(done(&sandbox, "status controlsocket=here").contains(", serving, "));
+    server.stop();
+    assert!(!sandbox.has("here"));
+    let server = sandbox.serve(&["controlsocket=off", "maxspare=1"]);
+    assert!(!sandbox.has("s.sock.ctl"));
+    server.stop();
+    // Something that is no socket is never removed: no start where it was asked for, and a warning where it was not.
+    sandbox.write("s.sock.ctl", "precious");
+    let words = ["socket=s.sock", "daemonize=false", "web:application", "controlsocket=s.sock.ctl"];
+    let refused = sandbox.run(&words);
+    assert_eq!(refused.status, Some(4), "{refused:?}");
+    let server = sandbox.serve(&["maxspare=1"]);
+    assert!(server.err().contains("warning[FR503]: "), "{}", server.err());
+    assert!(server.stop().contains("exists and is not a socket"));
+    assert_eq!(sandbox.read("s.sock.ctl"), "precious");
+}
+
+#[test]
+fn threads_have_a_master_to_ask_as_well() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["method=threaded", "maxspare=3"]);
+    assert!(done(&sandbox, "status").contains("\n  workers   1 of at most 1: 1 idle (threaded)\n"));
+    let held = server.hold("a", 2);
+    assert!(done(&sandbox, "workers").contains(" GET /hold/a (+1)\n"));
+    sandbox.release("a");
+    for answer in held {
+        assert_eq!(answer.join().unwrap().text(), "held");
+    }
+    sandbox.new_version("two");
+    done(&sandbox, "reload");
+    assert_eq!(server.get("/version").text(), "two");
+    server.stop();
+}
+
+#[test]
+fn nobody_but_the_owner_may_ask() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=1"]);
+    let path = sandbox.path("s.sock.ctl");
+    let meta = fs::metadata(&path).unwrap();
+    assert_eq!((meta.permissions().mode() & 0o777, meta.uid()), (0o600, geteuid().as_raw()));
+    if geteuid().is_root() {
+        let binary = sandbox.path("fcgi-run");
+        fs::copy(fcgi_tests::binary(), &binary).unwrap();
+        fs::set_permissions(sandbox.folder(), fs::Permissions::from_mode(0o755)).unwrap();
+        let as_nobody = || {
+            let mut command = sandbox.marked("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+            sandbox.finish(command.arg(&binary).args(["ctl", "stop", "socket=s.sock"]))
+        };
+        let refused = as_nobody();
+        assert_eq!(refused.status, Some(1), "{refused:?}");
+        assert!(refused.err.starts_with("error[FR502]: "), "{}", refused.err);
+        // Even where somebody has opened the file to all, the user is asked for.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let refused = as_nobody();
+        assert_eq!(refused.status, Some(1), "{refused:?}");
+        assert!(refused.err.contains("this user may not control the server"), "{}", refused.err);
+        server.wait_for_err("the control socket is not for this user");
+    }
+    assert_eq!(server.get("/version").text(), "one");
+    server.stop();
+}
+
+#[test]
+fn garbage_gets_an_error_and_disturbs_nobody() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=1"]);
+    let path = sandbox.path("s.sock.ctl");
+    let stream = connect(&path);
+    for line in [
+        "\n",
+        "hello\n",
+        "{}\n",
+        "\u{0}\u{1}\n",
+        "{\"v\":1,\"command\":\"dance\"}\n",
+        "{\"v\":9,\"command\":\"stop\"}\n",
+    ] {
+        let answer = ask(&stream, line);
+        assert!(answer.starts_with("{\"v\":1,\"ok\":false,\"error\":\""), "{line:?}: {answer}");
+    }
+    assert!(ask(&stream, STATUS).starts_with("{\"v\":1,\"ok\":true,"), "the connection is still good");
+    // Bytes that are no text, and a line that has no end.
+    let mut stream = connect(&path);
+    stream.write_all(b"\xff\xfe{\n").unwrap();
+    assert!(ask(&stream, "").contains("\"ok\":false"));
+    let mut stream = connect(&path);
+    stream.write_all(&[b'x'; 4096]).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("the line is too long") && rest.lines().count() == 1, "{rest}");
+    // One that says nothing more once it has asked, as `nc` does.
+    let mut stream = connect(&path);
+    stream.write_all(STATUS.trim_end().as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("{\"v\":1,\"ok\":true,") && rest.ends_with("}\n"), "{rest}");
+    assert_eq!(server.get("/version").text(), "one");
+    server.stop();
+}
+
+#[test]
+fn a_hundred_at_once_are_all_answered() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=1"]);
+    let path = sandbox.path("s.sock.ctl");
+    let streams: Vec<UnixStream> = (0..100).map(|_| connect(&path)).collect();
+    let all: Vec<_> = streams
+        .into_iter()
+        .map(|stream| std::thread::spawn(move || ask(&stream, STATUS).starts_with("{\"v\":1,\"ok\":true,")))
+        .collect();
+    assert!(all.into_iter().all(|one| one.join().unwrap()));
+    server.stop();
+}
+
+#[test]
+fn who_stays_without_asking_keeps_nobody_out() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=1"]);
+    let path = sandbox.path("s.sock.ctl");
+    // More than there is room for: those that have asked and stay, and those that never ask.
+    let stay: Vec<UnixStream> = (0..20).map(|_| connect(&path)).collect();
+    for stream in &stay {
+        assert!(ask(stream, STATUS).contains("\"ok\":true"));
+    }
+    let _silent: Vec<UnixStream> = (0..40).map(|_| connect(&path)).collect();
+    done(&sandbox, "status socket=s.sock");
+    drop(stay);
+    server.stop();
+}
+
+#[test]
+fn one_who_never_reads_does_not_delay_the_master() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=2"]);
+    let path = sandbox.path("s.sock.ctl");
+    let mut deaf = connect(&path);
+    deaf.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    // Questions without end, until its own socket is full of them: the server reads no more before an answer is taken.
+    let questions = STATUS.repeat(1000);
+    let begun = Instant::now();
+    while deaf.write_all(questions.as_bytes()).is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it reads without end");
+    }
+    let mut waits = connect(&path);
+    waits.write_all(b"{\"v\":1,\"command\":\"reload\",\"wait\":true}\n").unwrap();
+    for version in ["two", "three"] {
+        sandbox.new_version(version);
+        done(&sandbox, "reload");
+        assert_eq!(server.get("/version").text(), version);
+    }
+    assert!(ask(&waits, "").contains("\"ok\":true"), "who waits for a reload gets an answer");
+    drop(deaf);
+    server.stop();
+}
+
+#[test]
+fn a_process_of_a_web_server_says_that_there_is_nobody_to_ask() {
+    let sandbox = Sandbox::new();
+    let listener = std::os::unix::net::UnixListener::bind(sandbox.path("w.sock")).unwrap();
+    let mut command = sandbox.command(&["web:application", "controlsocket=c.sock"]);
+    command.stdin(std::os::fd::OwnedFd::from(listener));
+    let started = sandbox.spawn(&mut command);
+    let text =
+        until_some("it warns", || Some(started.err_text()).filter(|text| text.contains("controlsocket")));
+    assert!(text.contains("has no master") && !sandbox.has("c.sock"), "{text}");
+}
+
+#[test]
+fn top_shows_the_server_and_leaves_the_terminal_as_it_was() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=1"]);
+    let worker = server.wait_for_workers(1)[0];
+    for end in ["q", "\u{3}", "TERM"] {
+        sandbox.write("shot", "");
+        let binary = fcgi_tests::binary().display().to_string();
+        let line =
+            format!("stty rows 24 cols 80; stty -g; {binary} ctl top socket=s.sock; echo rc=$?; stty -g");
+        let mut command = sandbox.marked("script");
+        command.args(["-qfec", &line, "shot"]).env("TERM", "xterm-256color").env("SHELL", "/bin/sh");
+        let mut child =
+            command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        until("the worker is shown", || sandbox.read("shot").contains(&worker.to_string()));
+        if end == "TERM" {
+            let shown = |pid: &i32| {
+                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                words.split(|byte| *byte == 0).skip(1).take(2).eq([&b"ctl"[..], b"top"])
+            };
+            let pid = sandbox.processes().into_iter().find(shown).unwrap();
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)
+                .unwrap();
+        } else {
+            child.stdin.as_mut().unwrap().write_all(end.as_bytes()).unwrap();
+        }
+        until("it has ended", || child.try_wait().unwrap().is_some());
+        let shot = sandbox.read("shot");
+        assert!(shot.contains("\u{1b}[?1049h") && shot.contains("\u{1b}[?1049l"), "{end}: {shot:?}");
+        let settings: Vec<&str> =
+            shot.lines().map(str::trim).filter(|line| line.matches(':').count() > 20).collect();
+        assert_eq!(settings.len(), 2, "{shot:?}");
+        assert!(
+            settings[1].ends_with(settings[0].trim_start_matches(|c: char| !c.is_ascii_hexdigit())),
+            "{settings:?}"
+        );
+        assert!(shot.contains("rc=0"), "{shot:?}");
+    }
+    server.stop();
+}
