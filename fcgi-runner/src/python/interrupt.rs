@@ -73,13 +73,12 @@ impl Interrupter {
     pub(super) fn new(py: Python<'_>, on_abort: bool, limits: bool) -> PyResult<Self> {
         let module = py.import("fcgi_runner")?;
         let disconnected = module.getattr("ClientDisconnected")?.unbind();
-        let timeout = match module.getattr_opt("RequestTimeout")? {
-            Some(exception) => exception.unbind(),
-            // A package that is older than this program.
-            None => {
-                let base = py.get_type::<PyBaseException>();
-                PyErr::new_type(py, c"fcgi_runner.RequestTimeout", None, Some(&base), None)?.into_any()
-            }
+        let timeout = if let Some(exception) = module.getattr_opt("RequestTimeout")? {
+            exception.unbind()
+        } else {
+            // The package is older than this program.
+            let base = py.get_type::<PyBaseException>();
+            PyErr::new_type(py, c"fcgi_runner.RequestTimeout", None, Some(&base), None)?.into_any()
         };
         let main_thread = if limits { MainThread::new(py, &timeout)? } else { None };
         Ok(Self { exceptions: Arc::new(Exceptions { disconnected, timeout }), on_abort, main_thread })
