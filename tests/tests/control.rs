@@ -136,6 +136,29 @@ fn recycle_replaces_one_worker_and_no_request_is_lost() {
 }
 
 #[test]
+fn stack_shows_what_workers_do_in_python() {
+    for method in ["method=prefork", "method=threaded"] {
+        let sandbox = Sandbox::new();
+        let server = sandbox.serve(&[method, "maxspare=2", "minspare=0"]);
+        let held = in_background(&server.address, Request::get("/hold/a"));
+        let busy = sandbox.wait_for_held("a", 1)[0];
+        let text = done(&sandbox, &format!("stack {busy}"));
+        assert!(text.starts_with(&format!("worker {busy}\n  thread ")), "{text}");
+        assert!(text.contains(", serves GET /hold/a") && text.contains("web.py\", line "), "{text}");
+        let all = done(&sandbox, "stack");
+        let count = if method == "method=threaded" { 1 } else { 2 };
+        assert_eq!(all.matches("worker ").count(), count, "{all}");
+        let json = done(&sandbox, "stack --json");
+        assert!(json.contains(&format!("\"pid\":{busy}")) && json.lines().count() == 1, "{json}");
+        failed(&sandbox, &format!("stack {}", server.pid()), 1, "no worker has the pid");
+        failed(&sandbox, "stack everywhere", 2, "`everywhere` is no number");
+        sandbox.release("a");
+        assert_eq!(held.join().unwrap().text(), "held");
+        server.stop();
+    }
+}
+
+#[test]
 fn scale_sets_the_number_of_workers() {
     let sandbox = Sandbox::new();
     let server = sandbox.serve(&["maxspare=1", "minspare=0"]);

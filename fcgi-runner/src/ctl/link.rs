@@ -17,6 +17,8 @@ pub(super) struct Link {
     path: PathBuf,
     /// What has come of the next answer.
     buffer: Vec<u8>,
+    /// An answer has not come, and may come when another is waited for.
+    is_lost: bool,
 }
 
 impl Link {
@@ -27,16 +29,7 @@ impl Link {
     pub(super) fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
         stream.set_write_timeout(Some(PROMPT))?;
-        Ok(Self { stream, path: path.to_owned(), buffer: Vec::new() })
-    }
-
-    /// Connects once more to the same place.
-    ///
-    /// # Errors
-    /// As for [`Self::connect`].
-    pub(super) fn connect_again(&mut self) -> io::Result<()> {
-        *self = Self::connect(&self.path)?;
-        Ok(())
+        Ok(Self { stream, path: path.to_owned(), buffer: Vec::new(), is_lost: false })
     }
 
     /// Asks, and gives the answer if it is a good one. `limit` is for each piece of it; `None` waits for ever.
@@ -66,13 +59,21 @@ impl Link {
 
     fn ask_for_line(&mut self, question: &Question, limit: Option<Duration>) -> Result<Vec<u8>, Trouble> {
         let failed = |error: io::Error| silent(format!("the server cannot be asked: {error}"));
+        if self.is_lost {
+            // It may be another server by now, at the same place.
+            *self = Self::connect(&self.path).map_err(failed)?;
+        }
+        self.is_lost = true;
         let mut line = serde_json::to_vec(question).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         // A server that does not want to be asked by this user has answered and hung up already.
         let sent = self.stream.write_all(&line);
         self.stream.set_read_timeout(limit).map_err(failed)?;
         match self.next_line() {
-            Ok(Some(line)) => Ok(line),
+            Ok(Some(line)) => {
+                self.is_lost = false;
+                Ok(line)
+            }
             Ok(None) => Err(silent(match sent {
                 Ok(()) => "the server has hung up without an answer".to_owned(),
                 Err(error) => format!("the server cannot be asked: {error}"),

@@ -9,6 +9,7 @@
 mod find;
 mod link;
 mod picture;
+mod stack;
 mod tables;
 mod text;
 mod top;
@@ -58,6 +59,7 @@ fn obey(wanted: &Wanted) -> Result<String, Trouble> {
     let mut link = find::find(&wanted.server)?;
     let answer = match wanted.verb {
         Verb::Top => return top::run(link, paint().0).map(|()| String::new()),
+        Verb::Stack(pid) => return stack::show(&mut link, pid, wanted.json),
         Verb::Status | Verb::Workers => link.ask(&Question::new("status"), Some(PROMPT))?,
         verb => command(&mut link, verb, wanted)?,
     };
@@ -82,7 +84,7 @@ fn question(verb: Verb, wanted: &Wanted) -> Question {
         Verb::Scale(count) => Question { count: Some(count), ..Question::new("scale") },
         Verb::Reopen => Question::new("reopen"),
         Verb::Stop => Question { now, ..Question::new("stop") },
-        Verb::Help | Verb::Status | Verb::Workers | Verb::Top => Question::new("status"),
+        _ => Question::new("status"),
     }
 }
 
@@ -108,7 +110,7 @@ fn show(wanted: &Wanted, answer: &Answer) -> Result<String, Trouble> {
         Verb::Reopen => format!("log files reopened: {who}\n"),
         Verb::Stop if wanted.wait => format!("stopped: {who}\n"),
         Verb::Stop => format!("stopping: {who}\n"),
-        Verb::Help | Verb::Top => String::new(),
+        Verb::Help | Verb::Top | Verb::Stack(_) => String::new(),
     })
 }
 

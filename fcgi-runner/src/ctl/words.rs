@@ -35,15 +35,18 @@ pub(super) enum Verb {
     Recycle(i32),
     /// To so many workers.
     Scale(usize),
+    /// Of one worker, or of all.
+    Stack(Option<i32>),
     Reopen,
     Stop,
 }
 
 /// How each is written, and what it does.
-pub(super) const VERBS: [(&str, &str); 8] = [
+pub(super) const VERBS: [(&str, &str); 9] = [
     ("status", "how the server is, in a few lines (also without any command)"),
     ("workers", "all workers, and what they do now"),
     ("top", "the same, live: q quits, ? shows the keys"),
+    ("stack [PID]", "what the threads of one worker, or of all, do in Python just now"),
     ("reload", "load the application anew; comes back when it serves, or cannot"),
     ("recycle PID", "replace one worker when its requests are done and another serves"),
     ("scale N", "have N workers from now on, until the server stops"),
@@ -120,6 +123,7 @@ fn verb<'w>(name: &str, arguments: &mut impl Iterator<Item = &'w str>) -> Result
         "reload" => Verb::Reload,
         "recycle" => Verb::Recycle(argument(name, arguments, "the pid of a worker: `recycle 4711`")?),
         "scale" => Verb::Scale(argument(name, arguments, "a number of workers: `scale 8`")?),
+        "stack" => Verb::Stack(arguments.next().map(|word| number(word, OF_STACK)).transpose()?),
         "reopen" => Verb::Reopen,
         "stop" => Verb::Stop,
         other => return Err(unknown(other)),
@@ -135,6 +139,10 @@ fn argument<'w, T: FromStr>(
     let Some(word) = arguments.next() else {
         return Err(Trouble::usage(format!("`{name}` needs a number"), hint));
     };
+    number(word, hint)
+}
+
+fn number<T: FromStr>(word: &str, hint: &str) -> Result<T, Trouble> {
     word.parse().map_err(|_| Trouble::usage(format!("`{}` is no number", word.escape_default()), hint))
 }
 
@@ -147,6 +155,9 @@ fn unknown(name: &str) -> Trouble {
     };
     Trouble::usage(format!("`ctl` has no command `{}`", name.escape_default()), hint)
 }
+
+/// What the argument of `stack` is.
+const OF_STACK: &str = "the pid of a worker, or nothing for all of them: `stack 4711`";
 
 /// The help.
 pub(super) fn help() -> String {
@@ -192,6 +203,8 @@ mod tests {
         assert_eq!(wanted("").unwrap(), Wanted { wait: true, ..Wanted::default() });
         assert_eq!(wanted("--socket=/x top").unwrap().verb, Verb::Top);
         assert_eq!(wanted("recycle 12 --json").unwrap().verb, Verb::Recycle(12));
+        assert_eq!(wanted("stack").unwrap().verb, Verb::Stack(None));
+        assert_eq!(wanted("stack 7").unwrap().verb, Verb::Stack(Some(7)));
         assert_eq!(wanted("pidfile=x scale 3").unwrap().verb, Verb::Scale(3));
         assert_eq!(wanted("nonsense --help").unwrap().verb, Verb::Help);
     }

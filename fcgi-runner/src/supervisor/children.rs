@@ -162,6 +162,7 @@ impl Master<'_> {
         self.note_departure(&child, Departure { pid, end, reason, served, age });
         self.job.board.close_slot(child.slot);
         let _ = self.poller.forget(&child.line);
+        self.forget_stacks(id);
         self.name_outlets(id, pid);
         if !child.is_ready && !child.retired && self.failure.is_none() {
             let which = if self.policy.is_announced() { "a new worker" } else { "the first worker" };

@@ -281,8 +281,7 @@ impl Master<'_> {
                 Heard::Message(Report::Due { reason, urgent }) => {
                     self.tell_policy(Event::Due { id, reason, urgent });
                 }
-                // The answer to a question that nobody asks any more.
-                Heard::Message(Report::Stacks { .. }) => {}
+                Heard::Message(Report::Stacks { text, more }) => self.take_stacks(id, &text, more),
                 Heard::Silence => return,
                 Heard::Gone => {
                     let _ = self.poller.forget(&child.line);

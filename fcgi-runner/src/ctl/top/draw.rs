@@ -127,7 +127,7 @@ fn row(worker: &Worker, screen: &Screen, room: usize) -> Row<'static> {
 fn draw_foot(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
     let line = match &screen.message {
         Message::Nothing => Line::from(format!(
-            "q quit  r reload  k recycle  + - scale  ? keys  o sorted by {}",
+            "q quit  r reload  s stack  k recycle  +- scale  ? keys  o by {}",
             screen.order.word()
         )),
         Message::Good(text) => Line::from(printable(text)),
@@ -221,7 +221,7 @@ mod tests {
         );
         assert_eq!(lines[10], "    102 idle       1h 0m   2       999    0.0   45 MB");
         assert_eq!(lines[11], "      - starting      0s   3         0      -       -");
-        assert_eq!(lines[23], "q quit  r reload  k recycle  + - scale  ? keys  o sorted by longest request");
+        assert_eq!(lines[23], "q quit  r reload  s stack  k recycle  +- scale  ? keys  o by longest request");
     }
 
     #[test]
@@ -247,7 +247,9 @@ mod tests {
         for _ in 0..2 {
             press(&mut screen, KeyCode::Char('o'));
         }
-        assert!(lines(&mut screen, 80, 24)[23].ends_with("sorted by served"));
+        assert!(lines(&mut screen, 80, 24)[23].ends_with("o by served"));
+        let stack = Question { pid: Some(101), ..Question::new("stack") };
+        assert_eq!(press(&mut screen, KeyCode::Char('s')), Act::Ask(stack));
         let recycle = Question { pid: Some(101), ..Question::new("recycle") };
         assert_eq!(press(&mut screen, KeyCode::Char('k')), Act::Ask(recycle));
         let scale = |count| Act::Ask(Question { count: Some(count), ..Question::new("scale") });

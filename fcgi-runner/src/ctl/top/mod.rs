@@ -75,11 +75,7 @@ fn look(screen: &mut Screen, link: &mut Link) {
     let picture = link.ask(&Question::new("status"), Some(PATIENCE)).and_then(|answer| Picture::of(&answer));
     match picture {
         Ok(picture) => screen.update(picture, Instant::now()),
-        Err(trouble) => {
-            screen.lose(&trouble.message);
-            // It may be another server by now, at the same place.
-            let _ = link.connect_again();
-        }
+        Err(trouble) => screen.lose(&trouble.message),
     }
 }
 

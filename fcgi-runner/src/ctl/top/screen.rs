@@ -184,7 +184,8 @@ impl Screen {
             KeyCode::PageDown => self.choose(10),
             KeyCode::Char('o') => self.order = self.order.next(),
             KeyCode::Char('?' | 'h') => self.sheet = Some(("keys".to_owned(), KEYS.to_owned())),
-            KeyCode::Char('k' | 'R') => return self.recycle(),
+            KeyCode::Char('s') => return self.ask_chosen("stack"),
+            KeyCode::Char('k' | 'R') => return self.ask_chosen("recycle"),
             KeyCode::Char('+') => return self.scale(1),
             KeyCode::Char('-') => return self.scale(-1),
             KeyCode::Char('r') => return Act::Ask(Question::new("reload")),
@@ -193,9 +194,9 @@ impl Screen {
         Act::Nothing
     }
 
-    fn recycle(&mut self) -> Act {
+    fn ask_chosen(&mut self, command: &str) -> Act {
         if let Some(pid) = self.chosen {
-            return Act::Ask(Question { pid: Some(pid), ..Question::new("recycle") });
+            return Act::Ask(Question { pid: Some(pid), ..Question::new(command) });
         }
         self.message = Message::Bad("choose a worker first, with Up and Down".to_owned());
         Act::Nothing
@@ -269,6 +270,7 @@ const KEYS: &str = "\
 q, Esc       quit
 Up, Down     choose a worker
 r            reload the application
+s            what its threads do in Python
 k, R         replace the chosen worker
 +, -         one worker more, one less
 o            sort by something else

@@ -1,5 +1,6 @@
 //! What the master does when it is asked, and how it answers: at once, or when it is done.
 
+use std::collections::btree_map::Entry;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -7,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::client::Awaited;
 use super::message::{Answer, Wish};
+use crate::os::fork::ProcessId;
 use crate::os::poller::Token;
-use crate::os::socket;
+use crate::os::{ask, channel, socket};
+use crate::supervisor::policy::WorkerId;
 use crate::supervisor::{Command, Master, Refused};
 
 /// What became of the last reload.
@@ -38,6 +41,10 @@ impl Master<'_> {
             Wish::Reload { wait } => match self.may_renew().and_then(|()| self.order(Command::Reload)) {
                 Ok(()) if wait => return self.let_wait(token, Awaited::Reload),
                 Ok(()) => self.introduce(),
+                Err(why) => Answer::bad(why),
+            },
+            Wish::Stack(pid) => match self.ask_for_stacks(pid) {
+                Ok(id) => return self.let_wait(token, Awaited::Stacks(id)),
                 Err(why) => Answer::bad(why),
             },
             Wish::Stop { now } => return self.stop_for(token, now),
@@ -92,6 +99,42 @@ impl Master<'_> {
             let _ = self.command(Command::StopNow);
         } else if !self.released {
             let _ = self.command(Command::Stop);
+        }
+    }
+
+    /// Asks a worker where its threads are, unless it was asked already.
+    fn ask_for_stacks(&mut self, pid: i32) -> Result<WorkerId, String> {
+        let wanted = Some(ProcessId(pid));
+        let found = self.workers.iter().find(|(_, child)| child.process == wanted);
+        let (id, child) = found.ok_or_else(|| Refused::NoWorker(pid).to_string())?;
+        if !child.is_ready {
+            return Err(format!("the worker {pid} is still starting"));
+        }
+        let id = *id;
+        if let Entry::Vacant(unasked) = self.job.control.stacks.entry(id) {
+            unasked.insert(String::new());
+            ask::ask(ProcessId(pid));
+        }
+        Ok(id)
+    }
+
+    /// Takes a piece of what a worker tells of its threads.
+    pub(in crate::supervisor) fn take_stacks(&mut self, id: WorkerId, piece: &str, more: bool) {
+        let Entry::Occupied(mut so_far) = self.job.control.stacks.entry(id) else { return };
+        if so_far.get().len() + piece.len() <= channel::MAX_STACKS {
+            so_far.get_mut().push_str(piece);
+        }
+        if !more {
+            let detail = Some(so_far.remove());
+            let answer = Answer { detail, ..self.introduce() };
+            self.answer_waiting(Awaited::Stacks(id), &answer);
+        }
+    }
+
+    /// A worker that is gone tells nothing.
+    pub(in crate::supervisor) fn forget_stacks(&mut self, id: WorkerId) {
+        if self.job.control.stacks.remove(&id).is_some() {
+            self.answer_waiting(Awaited::Stacks(id), &Answer::bad("the worker has ended"));
         }
     }
 

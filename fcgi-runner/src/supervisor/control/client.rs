@@ -11,6 +11,7 @@ use bytes::BytesMut;
 
 use super::message::LONGEST_QUESTION;
 use crate::os::socket;
+use crate::supervisor::policy::WorkerId;
 
 /// A connection.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Awaited {
     Reload,
+    /// What this worker tells of its threads.
+    Stacks(WorkerId),
     /// The end of the server, which is the end of the connection.
     End,
 }

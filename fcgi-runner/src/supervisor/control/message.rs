@@ -53,6 +53,8 @@ pub enum Wish {
     Stop {
         now: bool,
     },
+    /// Where the threads of the worker with this process are.
+    Stack(i32),
 }
 
 /// An answer.
@@ -118,6 +120,7 @@ impl Question {
             "recycle" => Wish::Recycle(self.pid.ok_or_else(|| missing("pid"))?),
             "scale" => Wish::Scale(self.count.ok_or_else(|| missing("count"))?),
             "reopen" => Wish::Reopen,
+            "stack" => Wish::Stack(self.pid.ok_or_else(|| missing("pid"))?),
             "stop" => Wish::Stop { now: self.now },
             other => return Err(format!("there is no command `{}`", other.escape_default())),
         })

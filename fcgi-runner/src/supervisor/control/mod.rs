@@ -18,6 +18,7 @@ use self::answers::Renewal;
 use self::client::{Awaited, Client, Heard, Stage};
 use self::message::{Answer, Introduction, Question};
 use super::Master;
+use super::policy::WorkerId;
 use crate::os::listener::Listener;
 use crate::os::poller::Token;
 use crate::os::socket::{self, Accepted};
@@ -32,6 +33,8 @@ pub struct Control {
     users: Vec<u32>,
     clients: BTreeMap<Token, Client>,
     renewal: Option<Renewal>,
+    /// What the workers that were asked have told so far.
+    stacks: BTreeMap<WorkerId, String>,
     opened: usize,
     /// The listener is left alone until then: there are too many clients, or too few descriptors.
     paused_until: Option<Instant>,
