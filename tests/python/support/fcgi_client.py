@@ -17,6 +17,14 @@ def get(address, path, params=None, role=RESPONDER):
 
     Raises OSError while nobody listens, EOFError when the connection ends before END_REQUEST, and UnknownRole.
     """
+    with _connect(address) as connection:
+        connection.sendall(request(path, params, role))
+        with connection.makefile("rb") as stream:
+            return _answer(stream)
+
+
+def request(path, params=None, role=RESPONDER):
+    """The bytes of a request for `path`."""
     params = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -29,14 +37,11 @@ def get(address, path, params=None, role=RESPONDER):
         "HTTP_HOST": "127.0.0.1",
         **(params or {}),
     }
-    with _connect(address) as connection:
-        body = b"".join(_pair(name.encode(), value.encode()) for name, value in params.items())
-        begin = _record(1, struct.pack(">HB5x", role, 0))
-        # Nothing but parameters for an authorizer, an empty file for a filter.
-        streams = {AUTHORIZER: b"", FILTER: _record(5, b"") + _record(8, b"")}.get(role, _record(5, b""))
-        connection.sendall(begin + _record(4, body) + _record(4, b"") + streams)
-        with connection.makefile("rb") as stream:
-            return _answer(stream)
+    body = b"".join(_pair(name.encode(), value.encode()) for name, value in params.items())
+    begin = _record(1, struct.pack(">HB5x", role, 0))
+    # Nothing but parameters for an authorizer, an empty file for a filter.
+    streams = {AUTHORIZER: b"", FILTER: _record(5, b"") + _record(8, b"")}.get(role, _record(5, b""))
+    return begin + _record(4, body) + _record(4, b"") + streams
 
 
 def _connect(address):
