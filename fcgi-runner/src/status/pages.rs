@@ -4,6 +4,8 @@
 //! path is the one that visitors ask for: that of `REQUEST_URI`, and where a web server does not send it, `SCRIPT_NAME` and
 //! `PATH_INFO` together.
 
+use std::net::IpAddr;
+
 use fcgi_proto::Params;
 
 use super::allowed::Allowed;
@@ -53,18 +55,20 @@ impl Pages {
             .then(|| Form::wanted(rest, of(b"QUERY_STRING"), of(b"HTTP_ACCEPT")).reply(&snapshot()))
     }
 
-    /// A proxy on this machine would be taken for its visitors, if it did not say that it has some.
+    /// A proxy on this machine would be taken for its visitors; but it says for whom it asks, and then they have to be allowed
+    /// as well. Whoever says so without being a proxy wins nothing.
     fn lets_in(&self, params: &Params) -> bool {
-        let address = params.get(b"REMOTE_ADDR").unwrap_or_default();
-        let is_loopback = std::str::from_utf8(address)
-            .ok()
-            .and_then(|text| text.parse::<std::net::IpAddr>().ok())
-            .is_some_and(|address| address.to_canonical().is_loopback());
-        let is_forwarded =
-            FORWARDED.iter().any(|name| params.get(name).is_some_and(|value| !value.is_empty()));
-        self.allowed.has_text(address) && !(is_loopback && is_forwarded)
+        let of = |name: &[u8]| params.get(name).filter(|value| !value.is_empty());
+        let address = of(b"REMOTE_ADDR").unwrap_or_default();
+        if !self.allowed.has_text(address) {
+            return false;
+        }
+        let parsed = std::str::from_utf8(address).ok().and_then(|text| text.parse::<IpAddr>().ok());
+        if !parsed.is_some_and(|address| address.to_canonical().is_loopback()) {
+            return true;
+        }
+        let listed = [&b"HTTP_X_FORWARDED_FOR"[..], b"HTTP_X_REAL_IP"].into_iter().filter_map(of);
+        let mut others = listed.flat_map(|list| list.split(|byte| *byte == b','));
+        of(b"HTTP_FORWARDED").is_none() && others.all(|other| self.allowed.has_text(other.trim_ascii()))
     }
 }
-
-/// What proxies add to requests of others.
-const FORWARDED: [&[u8]; 3] = [b"HTTP_X_FORWARDED_FOR", b"HTTP_FORWARDED", b"HTTP_X_REAL_IP"];

@@ -1,8 +1,8 @@
 //! What workers answer in place of the application.
 
-use fcgi_tests::{Request, Sandbox, ask};
+use fcgi_tests::{Request, Sandbox, ask, until};
 
-use super::asking::{SOCKET, json, number, status};
+use super::asking::{SOCKET, number, status, until_json};
 
 const PATHS: [&str; 3] = ["statuspath=/server-status", "pingpath=/ping", SOCKET];
 
@@ -23,6 +23,7 @@ fn the_status_is_shown_to_allowed_visitors_and_does_not_exist_for_others() {
         assert!(shown(local("/server-status")));
         assert!(shown(local("/server-status").with("REMOTE_ADDR", "::1")));
         assert!(shown(local("/server-status/text?x=1")));
+        assert!(shown(local("/server-status").with("HTTP_X_FORWARDED_FOR", "127.0.0.1, ::1")));
         // A web server that sends no request line, and splits in another place.
         assert!(shown(local("/server-status").without("REQUEST_URI")));
         let moved = local("").with("SCRIPT_NAME", "/server-status").without("REQUEST_URI");
@@ -37,7 +38,11 @@ fn the_status_is_shown_to_allowed_visitors_and_does_not_exist_for_others() {
             Request::get("/server-status"),
             local("/server-status").without("REMOTE_ADDR"),
             local("/server-status").with("REMOTE_ADDR", "unix:"),
-            local("/server-status").with("HTTP_X_FORWARDED_FOR", "192.0.2.7"),
+            local("/server-status").with("HTTP_X_FORWARDED_FOR", "127.0.0.1, 192.0.2.7"),
+            local("/server-status").with("HTTP_X_FORWARDED_FOR", "somebody"),
+            local("/server-status").with("HTTP_X_REAL_IP", "192.0.2.7"),
+            local("/server-status").with("HTTP_FORWARDED", "for=192.0.2.7"),
+            Request::get("/server-status").with("HTTP_X_FORWARDED_FOR", "127.0.0.1"),
             local("/server-status").with("REQUEST_METHOD", "DELETE"),
             local("/server-statusx"),
             local("/server-status/x"),
@@ -62,9 +67,10 @@ fn a_ping_is_answered_to_everybody_and_nothing_of_it_is_counted() {
         assert_eq!(client.ask(&local("/server-status").kept()).status(), 200);
     }
     assert_eq!(ask(&server.address, &Request::get("/ping/x")).status(), 404);
-    let told = json(&status(&sandbox));
+    let told = until_json(&status(&sandbox), "one is counted", |json| number(json, "/requests/total") > 0);
     assert_eq!(number(&told, "/requests/total"), 1, "{told:#}");
     assert_eq!(number(&told, "/restarts/total"), 0);
+    until("it is logged", || sandbox.read("access.log").lines().count() > 0);
     assert_eq!(sandbox.read("access.log").lines().count(), 1);
     server.stop();
 }
