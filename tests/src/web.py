@@ -137,6 +137,13 @@ def application(environ, start_response):
         raise RuntimeError("raised by the application")
     elif word == "exit":
         os._exit(7)
+    elif word == "recycle":
+        environ["fcgi.recycle"]()
+        body = str(os.getpid())
+    elif word == "grow":
+        # Takes so many mebibytes, and keeps them.
+        taken.append(bytearray(os.urandom(1) * (int(rest) << 20)))
+        body = str(os.getpid())
     elif word == "thread":
         body = str(threading.get_ident())
     else:

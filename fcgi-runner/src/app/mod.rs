@@ -37,6 +37,11 @@ pub trait Application: Send + Sync {
     /// Answers one request, in the thread that calls. When it returns, the request has been ended in every case.
     fn serve(&self, request: &Arc<Request>);
 
+    /// Whether the application has asked for a new process in place of this one.
+    fn wants_successor(&self) -> bool {
+        false
+    }
+
     /// Waits until the application could go on: until its interpreter is to be had.
     fn wait_for_turn(&self) {}
 

@@ -78,6 +78,10 @@ impl Application for PythonApplication {
             interrupter.time_out(request);
         }
     }
+
+    fn wants_successor(&self) -> bool {
+        self.environ.wants_successor()
+    }
 }
 
 /// The pieces of an answer that is there as a whole, which are few nearly always.

@@ -1,7 +1,7 @@
 //! The environ of a request: a new dict each time, from the parameters alone.
 //!
 //! Parameters named like keys of WSGI, or of our own, neither replace nor add any, and none becomes process environment. Our own
-//! are `fcgi.role`, and for a filter `fcgi.data`, a file like `wsgi.input`.
+//! are `fcgi.role`, `fcgi.is_aborted`, `fcgi.recycle`, and for a filter `fcgi.data`, a file like `wsgi.input`.
 //! Sources: PEP 3333 "environ Variables", RFC 3875 §4.1, FastCGI 1.0 section 6.
 
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use super::file_wrapper::FileWrapper;
 use super::input::Input;
 use super::objects::Objects;
 use super::recurring::{self, Recurring};
+use super::recycle::{Recycle, Wish};
 use super::strings::latin1;
 use crate::app::{ByRole, DATA_LENGTH, ProcessModel, Request};
 use crate::cgi::environ::{Essentials, Meaning};
@@ -28,15 +29,26 @@ pub(super) struct EnvironBuilder {
     base: Py<PyDict>,
     /// Never waited for: a thread that holds it may be waiting for the interpreter.
     recurring: Mutex<Recurring>,
+    wish: Wish,
 }
 
 impl EnvironBuilder {
-    pub(super) fn new(py: Python<'_>, script_name: Option<String>, model: ProcessModel) -> PyResult<Self> {
+    pub(super) fn new(
+        py: Python<'_>,
+        script_name: Option<String>,
+        model: ProcessModel,
+        wish: Wish,
+    ) -> PyResult<Self> {
         let word = |word| Some(PyString::intern(py, word).unbind());
         let roles = ByRole { responder: None, authorizer: word("authorizer"), filter: word("filter") };
-        let base = base(py, model)?;
+        let base = base(py, model, wish.clone())?;
         let recurring = Mutex::new(Recurring::new(&base)?);
-        Ok(Self { script_name, roles, base: base.unbind(), recurring })
+        Ok(Self { script_name, roles, base: base.unbind(), recurring, wish })
+    }
+
+    /// Whether the application wants to go on in a new process.
+    pub(super) fn wants_successor(&self) -> bool {
+        self.wish.is_made()
     }
 
     pub(super) fn build<'py>(
@@ -99,7 +111,7 @@ fn add_each<'py, 'r>(
 }
 
 /// Makes what every environ begins as; copying it is cheaper than filling a new one.
-fn base(py: Python<'_>, model: ProcessModel) -> PyResult<Bound<'_, PyDict>> {
+fn base(py: Python<'_>, model: ProcessModel, wish: Wish) -> PyResult<Bound<'_, PyDict>> {
     let base = PyDict::new(py);
     for key in ALWAYS_SET {
         base.set_item(PyString::intern(py, key), py.None())?;
@@ -113,6 +125,7 @@ fn base(py: Python<'_>, model: ProcessModel) -> PyResult<Bound<'_, PyDict>> {
     base.set_item("wsgi.run_once", model.run_once)?;
     base.set_item("wsgi.input_terminated", true)?;
     base.set_item("wsgi.file_wrapper", py.get_type::<FileWrapper>())?;
+    base.set_item("fcgi.recycle", Py::new(py, Recycle::new(wish))?)?;
     recurring::make_room(&base)?;
     Ok(base)
 }

@@ -21,6 +21,7 @@ use super::interrupt::{self, Interrupter};
 use super::loader::{self, SearchPath, Target};
 use super::objects::SpareObjects;
 use super::output;
+use super::recycle::Wish;
 use crate::app::{
     Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, Request, role_name,
 };
@@ -117,7 +118,7 @@ impl Host for PythonHost {
             output::make_logs(py).map_err(|error| internal(py, &error))?;
             child::watch(py).map_err(|error| internal(py, &error))?;
             let callables = self.import(py)?;
-            let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model)
+            let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model, Wish::default())
                 .map_err(|error| internal(py, &error))?;
             let PythonOptions { interrupts, limits, .. } = self.options;
             let interrupter =

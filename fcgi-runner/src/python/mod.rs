@@ -16,6 +16,7 @@ mod names;
 mod objects;
 mod output;
 mod recurring;
+mod recycle;
 mod runs;
 mod stack;
 mod start_response;

@@ -19,7 +19,7 @@ use crate::os::watch::Watch;
 use crate::status::About;
 use crate::worker::pool::ThreadRules;
 use crate::worker::settings::{Feeding, Settings, SpareBuffer};
-use crate::worker::{OwnPages, Worker, warden};
+use crate::worker::{OwnPages, WearLimits, Worker, warden};
 
 /// What every worker of a server is made from.
 pub(super) struct Plan<'p> {
@@ -136,7 +136,11 @@ impl Plan<'_> {
             first: None,
             watch: None,
             threads: self.threads,
-            max_requests: self.config.max_requests,
+            wear: WearLimits {
+                max_requests: self.config.max_requests,
+                max_memory: self.config.max_memory,
+                jitter: self.config.jitter,
+            },
             settings: self.settings(),
             pages: doors::pages(self.config).map(|pages| OwnPages { pages, about: self.about.clone() }),
             access_log,

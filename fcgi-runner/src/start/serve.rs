@@ -32,7 +32,7 @@ use crate::os::watch::Watch;
 use crate::status::About;
 use crate::supervisor::control::Control;
 use crate::supervisor::policy::{Pool, Rules};
-use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Record, Watched};
+use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Queues, Record, Watched};
 
 /// A server with its listeners.
 pub(super) struct Server<'s> {
@@ -282,12 +282,11 @@ impl<'s> Server<'s> {
             rules: self.rules(),
             host: self.host.clone(),
             board: plan.board.clone(),
+            queues: Queues { listeners: self.listeners.clone(), handoff: plan.handoff.clone() },
             about: plan.about.clone(),
             threads: plan.threads.map_or(1, |rules| rules.max_threads),
             work: &work,
-            nursing: prepare
-                .as_ref()
-                .map(|prepare| Nursing { prepare, stays: self.config.preload && !self.is_one_process() }),
+            nursing: prepare.as_ref().map(|prepare| Nursing { prepare, stays: self.nursery_stays() }),
             front,
             clerk: clerk.as_ref().map(|life| life as &dyn Fn(_) -> i32),
             verdict: &mut |result: Result<(), Failure>| {
@@ -311,6 +310,11 @@ impl<'s> Server<'s> {
             manager: self.surroundings.manager.as_ref(),
             watched: Watched { touched: watch(&self.config.touch_reload), script: watch(self.script()) },
         })
+    }
+
+    /// On demand workers come again and again, the one of a threaded server as well.
+    fn nursery_stays(&self) -> bool {
+        self.config.preload && (!self.is_one_process() || self.config.pool == config::Pool::OnDemand)
     }
 
     /// What is done once for many workers; it is of no use where there is only one.

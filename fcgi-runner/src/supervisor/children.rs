@@ -178,6 +178,7 @@ impl Master<'_> {
         self.nurseries.clear();
         self.front = None;
         self.clerk = Clerk::default();
+        self.forget_demand();
         self.outlets = Outlets::default();
         *self.job.control = Control::default();
         if let Ok(poller) = Poller::new() {

@@ -34,7 +34,8 @@ impl Master<'_> {
         let age = departure.age.as_secs();
         let is_wanted = self.released || departure.is_orderly();
         self.show_end(child, reason.word(), Some(end).filter(|_| !is_wanted));
-        if self.released || is_wanted && !reason.is_recycling() {
+        let is_usual = matches!(reason, Reason::Shrunk | Reason::Idle | Reason::Reload | Reason::Stop);
+        if self.released || is_wanted && is_usual {
             tracing::debug!(pid, %reason, served, age, "worker has left");
         } else if is_wanted {
             tracing::info!(pid, %reason, served, age, "worker replaced");

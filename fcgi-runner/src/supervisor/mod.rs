@@ -7,6 +7,7 @@ mod children;
 mod clerk;
 mod command;
 pub mod control;
+mod demand;
 mod departures;
 mod nursery;
 mod output;
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 use self::clerk::Clerk;
 pub use self::command::{Command, Refused};
 use self::control::{CONTROL, Control};
+pub use self::demand::Queues;
+use self::demand::{Demand, QUEUE};
 pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
 use self::output::{OUTLET, Outlets};
@@ -37,7 +40,7 @@ use crate::os::fork::{self, ProcessId};
 use crate::os::jitter::Jitter;
 use crate::os::notify::ServiceManager;
 use crate::os::poller::{Poller, ReadyList, Token};
-use crate::os::scoreboard::{Load, Phase, Scoreboard};
+use crate::os::scoreboard::{Phase, Scoreboard};
 use crate::os::signals::{Blocked, OriginalMask, SignalReader};
 use crate::status::About;
 
@@ -50,6 +53,7 @@ pub struct Job<'m> {
     pub board: Arc<Scoreboard>,
     /// What is to be said of the server beside what stands on the board.
     pub about: Arc<About>,
+    pub queues: Queues,
     /// Application threads of a worker, as the scoreboard is to show them.
     pub threads: usize,
     /// The life of a worker, in its own process; gives the exit status.
@@ -138,6 +142,7 @@ struct Master<'m> {
     /// Why the last attempt to renew the server was given up.
     trouble: Option<String>,
     told: Told,
+    demand: Demand,
     outcome: Option<Outcome>,
     next_look: Instant,
     rearm_at: Option<Instant>,
@@ -173,6 +178,7 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
         failure: None,
         trouble: None,
         told: Told::new(now),
+        demand: Demand::default(),
         outcome: None,
         next_look: now,
         rearm_at: None,
@@ -201,11 +207,8 @@ impl Master<'_> {
             for event in ready.iter() {
                 match event.token {
                     SIGNALS => self.hear_signals(),
-                    BELL => {
-                        self.job.board.silence();
-                        self.rearm_at = Some(Instant::now() + REARM);
-                        self.next_look = Instant::now();
-                    }
+                    BELL => self.hear_bell(),
+                    QUEUE => self.hear_queue(),
                     token if token >= CONTROL => self.hear_control(token, event.hung_up),
                     token if token >= OUTLET => self.read_outlet(token),
                     token if token >= NURSERY => self.hear_nurseries(),
@@ -222,8 +225,7 @@ impl Master<'_> {
         let now = Instant::now();
         let due = now >= self.next_look || self.policy.wake_at().is_some_and(|at| now >= at);
         if due {
-            let loads = self.loads();
-            self.policy.look(|id| loads.get(&id).copied().unwrap_or_default(), now);
+            self.policy.look(self.loads(), now);
             self.next_look = now + LOOK;
             self.act();
         }
@@ -232,20 +234,15 @@ impl Master<'_> {
         self.mind_manager(now);
         self.mind_clerk(now);
         self.mind_control(now);
-        if self.rearm_at.is_none_or(|at| now >= at) {
-            self.rearm_at = None;
-            let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
-            self.job.board.arm(wanted);
-        }
+        self.mind_demand(now);
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let loads = self.loads();
-        let settled = self.policy.is_settled(|id| loads.get(&id).copied().unwrap_or_default());
-        let look = (!settled).then_some(self.next_look);
+        let look = (!self.policy.is_settled(self.loads())).then_some(self.next_look);
         let soonest = [
             look,
             self.policy.wake_at(),
+            self.policy.demand_at(),
             self.rearm_at,
             self.nursery_leaves_at(),
             self.files_want_at(),
@@ -255,10 +252,6 @@ impl Master<'_> {
         ];
         let soonest = soonest.into_iter().flatten().min()?;
         Some(soonest.saturating_duration_since(Instant::now()))
-    }
-
-    fn loads(&self) -> BTreeMap<WorkerId, Load> {
-        self.workers.iter().map(|(id, child)| (*id, self.job.board.slot(child.slot).load())).collect()
     }
 
     fn hear_worker(&mut self, id: WorkerId) {
@@ -383,6 +376,3 @@ const BELL: Token = SIGNALS + 1;
 
 /// Between two looks at the load while something is not as it should be at rest.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// A bell that was answered is quiet for this time: growth goes in steps, and a full house costs nothing.
-const REARM: Duration = Duration::from_millis(50);

@@ -66,9 +66,9 @@ impl Master<'_> {
 
     /// One line on how things are.
     fn status(&self) -> String {
-        let loads = self.loads();
-        let busy = loads.values().filter(|load| load.running > 0).count();
-        let mut status = format!("{} workers, {busy} busy", loads.len());
+        let board = &self.job.board;
+        let busy = self.workers.values().filter(|child| board.slot(child.slot).load().running > 0).count();
+        let mut status = format!("{} workers, {busy} busy", self.workers.len());
         if let Some(reason) = self.trouble.as_deref().and_then(|text| text.lines().next()) {
             status.push_str("; given up: ");
             status.push_str(reason);

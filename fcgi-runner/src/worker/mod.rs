@@ -10,6 +10,7 @@ mod queues;
 mod service;
 pub mod settings;
 pub mod warden;
+mod wear;
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,6 +28,8 @@ use self::queues::Queues;
 pub use self::service::Service;
 use self::settings::{Feeding, Settings};
 use self::warden::{Post, Rules, Warden};
+use self::wear::Wear;
+pub use self::wear::WearLimits;
 use crate::app::{Application, Host, PlainBlocker};
 use crate::os::alarm::Alarm;
 use crate::os::channel::Line;
@@ -58,7 +61,7 @@ pub struct Worker {
     pub watch: Option<Watch>,
     /// `None`: one application thread, which is the loop's own.
     pub threads: Option<ThreadRules>,
-    pub max_requests: u64,
+    pub wear: WearLimits,
     pub settings: Settings,
     pub pages: Option<OwnPages>,
     pub access_log: Option<AccessLog>,
@@ -80,12 +83,11 @@ impl Worker {
         let queue_timeout = self.settings.limits.queue_timeout;
         let queues = Arc::new(Queues::new(self.board.clone(), self.slot, queue_timeout));
         queues.begin(&self.listeners);
-        let mut service = Service::new(self.app, self.board, self.slot);
+        let mut service = Service::new(self.app, self.board, self.slot, Wear::new(self.wear));
         service.queue_timeout = queue_timeout;
         service.access_log = self.access_log;
         service.pages = self.pages;
         service.slow_from = self.times.slow.unwrap_or(service.slow_from);
-        service.max_requests = self.max_requests;
         let service = Arc::new(service);
         let handle = Arc::new(LoopHandle::new(poller.clone(), wake.clone()));
         let feeding = if self.threads.is_some() { Feeding::Loop(handle.clone()) } else { Feeding::Pull };

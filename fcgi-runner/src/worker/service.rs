@@ -1,13 +1,14 @@
 //! Serving one request, in whatever thread: counted, logged, and ended in every case.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::intake::Work;
 use super::own_pages::OwnPages;
 use super::warden::Warden;
+use super::wear::Wear;
 use crate::app::{Application, Blocker, Finished, Refusal, Request, answer_with_page};
 use crate::messages::Code;
 use crate::os::scoreboard::{Scoreboard, Slow};
@@ -20,8 +21,6 @@ pub struct Service {
     pub access_log: Option<AccessLog>,
     pub board: Arc<Scoreboard>,
     pub slot: usize,
-    /// Requests after which the worker leaves; 0: never.
-    pub max_requests: u64,
     /// Requests that have waited for longer are not served.
     pub queue_timeout: Option<Duration>,
     /// What is answered without the application.
@@ -32,28 +31,26 @@ pub struct Service {
     pub(super) warden: OnceLock<Arc<Warden>>,
     /// The loop is stuck in a request: others have to pass its connections on.
     pub(super) abandoned: AtomicBool,
-    served: AtomicU64,
-    exhausted: AtomicBool,
+    /// When the worker has done its part.
+    pub(super) wear: Wear,
     /// It has to leave for the sake of a request that does not end.
     retired: AtomicBool,
     told_leaving: AtomicBool,
 }
 
 impl Service {
-    pub fn new(app: Arc<dyn Application>, board: Arc<Scoreboard>, slot: usize) -> Self {
+    pub(super) fn new(app: Arc<dyn Application>, board: Arc<Scoreboard>, slot: usize, wear: Wear) -> Self {
         Self {
             app,
             access_log: None,
             board,
             slot,
-            max_requests: 0,
             queue_timeout: None,
             pages: None,
             slow_from: SLOW,
             warden: OnceLock::new(),
             abandoned: AtomicBool::new(false),
-            served: AtomicU64::new(0),
-            exhausted: AtomicBool::new(false),
+            wear,
             retired: AtomicBool::new(false),
             told_leaving: AtomicBool::new(false),
         }
@@ -136,11 +133,6 @@ impl Service {
         self.warden.get().map_or(0, |warden| warden.stuck())
     }
 
-    /// Whether the worker has served as many requests as it may.
-    pub fn is_exhausted(&self) -> bool {
-        self.exhausted.load(Ordering::Acquire)
-    }
-
     fn serve(&self, request: &Arc<Request>, blocker: &dyn Blocker) {
         let slot = self.board.slot(self.slot);
         if slot.begin() {
@@ -168,10 +160,7 @@ impl Service {
         if !request.is_taken_over() {
             self.settle(request);
         }
-        let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.max_requests > 0 && served >= self.max_requests {
-            self.exhausted.store(true, Ordering::Release);
-        }
+        self.wear.note_end(self.app.wants_successor());
     }
 
     /// Counts and logs a request that is over.

@@ -16,7 +16,10 @@ use crate::os::handoff::Handed;
 impl EventLoop {
     /// What has to be done after each round, whatever happened in it.
     pub(super) fn keep_house(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        if self.service.is_exhausted() || self.service.is_retired() {
+        if let Some(due) = self.service.wear.take() {
+            self.tell_due(due);
+        }
+        if self.service.is_retired() {
             self.enter(State::Retiring);
         }
         self.mind_files();

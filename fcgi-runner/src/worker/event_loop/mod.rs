@@ -186,6 +186,7 @@ impl EventLoop {
         if timeout.is_none() && (!self.connections.is_empty() || self.watch.is_some()) {
             self.alarm.set(SWEEP);
         }
+        self.service.board.slot(self.service.slot).set_connections(self.connections.len());
         let mut ready = std::mem::take(&mut self.ready);
         let mut result = Ok(());
         blocker.block(&mut || result = self.poller.wait(&mut ready, timeout));

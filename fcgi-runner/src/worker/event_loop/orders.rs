@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 
 use super::super::settings::Feeding;
+use super::super::wear::Due;
 use super::{EventLoop, State};
 use crate::messages::Code;
 use crate::os::channel::{Heard, Order, Report};
@@ -59,6 +60,19 @@ impl EventLoop {
                 WorkerSignal::Quit => State::Quitting,
             };
             self.enter(state);
+        }
+    }
+
+    /// The worker has done its part: the master is to find another one. Without a master, it ends, and whoever has started it
+    /// starts the next.
+    pub(super) fn tell_due(&mut self, due: Due) {
+        if let Some(line) = &self.line {
+            line.report(&Report::Due { reason: due.reason, urgent: due.urgent });
+        } else {
+            tracing::info!(reason = %due.reason, "leaving");
+        }
+        if due.at_once || self.line.is_none() {
+            self.enter(State::Retiring);
         }
     }
 

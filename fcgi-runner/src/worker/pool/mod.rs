@@ -212,7 +212,7 @@ impl Crew {
     fn count_out(&self, table: &mut Table) -> bool {
         let outstanding = self.counts.outstanding.fetch_sub(1, Ordering::SeqCst) - 1;
         // Only now: whoever leads must find this request counted out. Where nobody does, the next one looks in any case.
-        if self.counts.tell_ends.load(Ordering::SeqCst) || self.service.is_exhausted() {
+        if self.counts.tell_ends.load(Ordering::SeqCst) || self.service.wear.has_news() {
             self.handle.nudge();
         }
         if table.total.saturating_sub(outstanding) <= self.rules.max_spare {
