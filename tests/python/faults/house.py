@@ -6,8 +6,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import appserver, fcgi_client, places
-from support.process import Process, alive, parent, wait_for
+from support import appserver, fcgi_client, places, process
+from support.process import Process, wait_for
 
 APPS = Path(__file__).parent / "apps"
 PREFORK = ["method=prefork", "minspare=1", "maxspare=4", "maxchildren=4"]
@@ -64,8 +64,7 @@ class House:
 
     def workers(self):
         """The process ids of the workers, the oldest first."""
-        everything = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-        return sorted((pid for pid in everything if parent(pid) == self.master and alive(pid)), key=birth)
+        return sorted(process.workers(self.master), key=birth)
 
     def wait_for_all(self):
         """Waits until there are as many workers as there are to be at rest."""

@@ -138,6 +138,24 @@ def parent(pid):
         return 0
 
 
+def workers(master):
+    """The workers of a master: its children, but for those that serve no requests."""
+    everything = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return sorted(pid for pid in everything if parent(pid) == master and alive(pid) and name(pid) not in HELPERS)
+
+
+def name(pid):
+    """What tools show as the name of a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+# The process of which workers are forked, for a moment at the start, and that of the status pages.
+HELPERS = ("fcgi-nursery", "fcgi-status")
+
+
 def descendants(pid):
     """The processes that `pid` started, and those that they started."""
     children = {}

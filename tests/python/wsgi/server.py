@@ -4,8 +4,8 @@ import os
 import uuid
 from pathlib import Path
 
-from support import appserver, places
-from support.process import Process, alive, parent, wait_for
+from support import appserver, places, process
+from support.process import Process, wait_for
 
 from wsgi import client
 
@@ -52,8 +52,7 @@ class Server:
 
     def workers(self):
         """The process ids of the workers."""
-        everything = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-        return sorted(pid for pid in everything if parent(pid) == self.process.child.pid and alive(pid))
+        return process.workers(self.process.child.pid)
 
     def errors(self):
         return _text(self.errlog)
