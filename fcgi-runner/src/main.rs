@@ -12,6 +12,13 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     // No thread is there yet that could look at the environment.
     let forget = process::forget_variable;
-    let door = Door { host: &PythonHost::new, given: ByRole::default(), script: None, forget: &forget };
+    let program = std::env::args_os().next().and_then(|called| process::program(&called));
+    let door = Door {
+        host: &PythonHost::new,
+        given: ByRole::default(),
+        command: program.map(|program| (program, words.clone())),
+        script: None,
+        forget: &forget,
+    };
     start::main(&words, &door).into()
 }

@@ -58,7 +58,13 @@ fn serve(
         |options| PythonHost::with_callables(options, callables.map(|callable| callable.clone_ref(py)));
     let variables = Variables::new(py);
     let forget = |name: &str| variables.forget(name);
-    let door = Door { host: &host, given: callables.map(|_| ()), script: script(py), forget: &forget };
+    let door = Door {
+        host: &host,
+        given: callables.map(|_| ()),
+        command: command(py),
+        script: script(py),
+        forget: &forget,
+    };
     let ended = start::run(&words, &door);
     drop((variables, caller));
     match ended {
@@ -67,6 +73,14 @@ fn serve(
         Ok(Ended::Launched(status) | Ended::Asked(status)) => Err(PySystemExit::new_err(status)),
         Err(problem) => Err(start_error(py, &problem)),
     }
+}
+
+/// How the interpreter was started, as `sys` tells it.
+fn command(py: Python<'_>) -> Option<(PathBuf, Vec<OsString>)> {
+    let sys = py.import("sys").ok()?;
+    let program: PathBuf = sys.getattr("executable").ok()?.extract().ok()?;
+    let words: Vec<OsString> = sys.getattr("orig_argv").ok()?.extract().ok()?;
+    program.is_absolute().then(|| (program, words.into_iter().skip(1).collect()))
 }
 
 /// The file that the interpreter was started with; `None` where there is none.

@@ -10,6 +10,7 @@ pub mod request;
 pub mod sandbox;
 pub mod server;
 pub mod source;
+pub mod traffic;
 pub mod wait;
 
 pub use binary::binary;
@@ -17,4 +18,5 @@ pub use client::{Address, Answer, Client, ask, in_background, try_ask};
 pub use request::Request;
 pub use sandbox::{Finished, Sandbox};
 pub use server::Server;
+pub use traffic::Traffic;
 pub use wait::{until, until_some};

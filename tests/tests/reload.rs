@@ -1,57 +1,11 @@
 //! HUP, USR1, TTIN and TTOU: new code, new log files, more and fewer workers, and nobody notices.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
 
-use fcgi_tests::{Request, Sandbox, Server, ask, in_background, until};
+use fcgi_tests::{Request, Sandbox, Server, Traffic, in_background, until};
 use nix::sys::signal::Signal;
 
 const METHODS: [&str; 2] = ["method=prefork", "method=threaded"];
-
-/// Clients that ask all the time; none of their requests may fail.
-struct Traffic {
-    stop: Arc<AtomicBool>,
-    count: Arc<AtomicUsize>,
-    clients: Vec<JoinHandle<()>>,
-}
-
-impl Traffic {
-    /// Two clients that connect for each request, and two that keep their connection.
-    fn start(server: &Server<'_>) -> Self {
-        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let clients = [false, false, true, true].map(|keeps| {
-            let (address, stop, count) = (server.address.clone(), stop.clone(), count.clone());
-            thread::spawn(move || {
-                let request = Request::post("/read", "four").id(7);
-                let mut kept = keeps.then(|| address.connect().unwrap());
-                while !stop.load(Ordering::Relaxed) {
-                    let answer = match &mut kept {
-                        Some(client) => client.ask(&request.clone().kept()),
-                        None => ask(&address, &request),
-                    };
-                    assert!(answer.is_whole() && answer.text() == "4 of 4", "{answer:?}");
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        });
-        Self { stop, count, clients: clients.into() }
-    }
-
-    /// Waits until every client has had time to notice a change.
-    fn wait(&self) {
-        let now = self.count.load(Ordering::Relaxed);
-        until("there is traffic", || self.count.load(Ordering::Relaxed) > now + 20);
-    }
-
-    fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for client in self.clients {
-            client.join().unwrap();
-        }
-    }
-}
 
 fn reload(server: &Server<'_>) {
     let before = server.err().matches(" reloaded").count();
@@ -64,7 +18,7 @@ fn hup_serves_new_code_and_no_request_fails() {
     for method in METHODS {
         let sandbox = Sandbox::new();
         let server = sandbox.serve(&[method, "maxspare=2", "minspare=1"]);
-        let traffic = Traffic::start(&server);
+        let traffic = Traffic::start(&server.address);
         for version in ["two", "three", "four"] {
             traffic.wait();
             let old = server.workers();
@@ -124,7 +78,7 @@ fn hup_with_broken_code_leaves_the_old_serving_and_logs_the_traceback() {
     for method in METHODS {
         let sandbox = Sandbox::new();
         let server = sandbox.serve(&[method, "maxspare=2"]);
-        let traffic = Traffic::start(&server);
+        let traffic = Traffic::start(&server.address);
         for (number, broken) in
             ["raise RuntimeError('half an edit')\n", "import os\nos._exit(3)\n"].into_iter().enumerate()
         {
@@ -151,7 +105,7 @@ fn hup_with_broken_code_leaves_the_old_serving_and_logs_the_traceback() {
 fn many_hups_at_once_end_with_the_newest_code() {
     let sandbox = Sandbox::new();
     let server = sandbox.serve(&["maxspare=2", "minspare=0"]);
-    let traffic = Traffic::start(&server);
+    let traffic = Traffic::start(&server.address);
     for number in 0..10 {
         sandbox.new_version(&format!("v{number}"));
         server.signal(Signal::SIGHUP);

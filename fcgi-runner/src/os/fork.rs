@@ -158,9 +158,18 @@ pub fn wait_for_end(process: ProcessId) -> End {
 
 /// Kills a child at once; one that is dead already needs nothing, and nobody else is touched.
 pub fn kill_now(process: ProcessId) {
+    send(process, Signal::SIGKILL);
+}
+
+/// Tells a child that is a server to end at once, with all that it has started.
+pub fn quit(process: ProcessId) {
+    send(process, Signal::SIGQUIT);
+}
+
+fn send(process: ProcessId, signal: Signal) {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     if process.0 > 0 && waitid(Id::Pid(Pid::from_raw(process.0)), flags).is_ok() {
-        let _ = kill(Pid::from_raw(process.0), Signal::SIGKILL);
+        let _ = kill(Pid::from_raw(process.0), signal);
     }
 }
 

@@ -58,6 +58,14 @@ impl Bequest {
     }
 }
 
+#[cfg(test)]
+impl Bequest {
+    /// The value of the variable.
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+}
+
 impl Again {
     /// Starts the program as a child of this process, with what it inherits.
     ///

@@ -4,6 +4,9 @@
 //! with `connect` first), something that is no socket is never deleted, and at the end only the socket that was made here is
 //! removed. Sources: FastCGI 1.0 §2.2 (descriptor 0), `sd_listen_fds(3)`, `unix(7)`.
 
+mod heirs;
+mod turn;
+
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,6 +19,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt::AcceptConn};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+pub use self::heirs::NAME as HEIRLOOM;
+use self::turn::Turn;
 use super::stdio;
 use crate::messages::Code;
 
@@ -130,6 +135,10 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`].
     pub fn tcp(host: &str, port: u16, patience: Duration) -> Result<Vec<Self>, ListenError> {
+        Self::tcp_or_inherited(host, port, patience, &mut Vec::new())
+    }
+
+    fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ListenError> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut addresses: Vec<SocketAddr> = (bare, port)
             .to_socket_addrs()
@@ -137,8 +146,7 @@ impl Listener {
             .collect();
         addresses.sort_by_key(SocketAddr::is_ipv6);
         addresses.dedup();
-        let deadline = Instant::now() + patience;
-        addresses.into_iter().map(|address| Self::tcp_at(address, deadline)).collect()
+        Ok(addresses)
     }
 
     fn tcp_at(address: SocketAddr, deadline: Instant) -> Result<Self, ListenError> {
@@ -183,16 +191,7 @@ impl Listener {
         }
         let failed = |source: io::Error| ListenError::System { name: format!("fd {fd}"), source };
         let owned: OwnedFd = stdio::move_high(fd).map_err(failed)?;
-        let socket = Socket::from(owned);
-        socket.set_nonblocking(true).map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
-        let tcp = address.as_socket().is_some();
-        let name = match (address.as_socket(), address.as_pathname()) {
-            (Some(address), _) => address.to_string(),
-            (None, Some(path)) => path.display().to_string(),
-            (None, None) => format!("fd {fd}"),
-        };
-        Ok(Self { socket, tcp, made: None, name })
+        Self::of(owned).map_err(failed)
     }
 
     /// Whether it is a TCP listener.
@@ -298,34 +297,6 @@ pub(super) fn is_dead(path: &Path) -> bool {
         socket.connect(&SockAddr::unix(path)?)
     };
     connect().is_err_and(|error| error.raw_os_error() == Some(Errno::ECONNREFUSED as i32))
-}
-
-/// The turn to look at a path and bind to it: two servers that start at once would otherwise delete each other's socket.
-/// It is an abstract socket, which the kernel forgets when the process ends.
-struct Turn {
-    _held: Option<Socket>,
-}
-
-impl Turn {
-    fn take(path: &Path) -> Self {
-        let mut name = b"\0fcgi-run turn ".to_vec();
-        name.extend(path.as_os_str().as_encoded_bytes());
-        name.truncate(107);
-        let deadline = Instant::now() + Duration::from_secs(5);
-        loop {
-            let held = Socket::new(Domain::UNIX, Type::STREAM, None).and_then(|socket| {
-                use std::os::unix::ffi::OsStrExt;
-                socket.bind(&SockAddr::unix(std::ffi::OsStr::from_bytes(&name))?)?;
-                Ok(socket)
-            });
-            match held {
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
-                    std::thread::sleep(RETRY);
-                }
-                held => return Self { _held: held.ok() },
-            }
-        }
-    }
 }
 
 /// Connections that the kernel holds while all workers are busy; it cuts this to `net.core.somaxconn`.

@@ -3,7 +3,9 @@
 #![expect(unsafe_code, reason = "the environment is changed here")]
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use nix::sys::prctl;
 use nix::sys::stat::{Mode, umask};
@@ -12,6 +14,21 @@ use nix::unistd::{geteuid, getuid};
 /// Sets the permission bits that new files do not get.
 pub fn set_umask(mask: u32) {
     umask(Mode::from_bits_truncate(mask));
+}
+
+/// The path of the program that this process runs: the name by which it was `called`, if that leads to it, since a link may lead
+/// to a newer one later.
+pub fn program(called: &OsStr) -> Option<PathBuf> {
+    let real = std::env::current_exe().ok()?;
+    let named = if called.as_bytes().contains(&b'/') {
+        std::path::absolute(called).ok()
+    } else {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).map(|folder| folder.join(called)).find(|path| path.is_file())
+    };
+    let leads_here =
+        |path: &PathBuf| path.is_absolute() && path.canonicalize().is_ok_and(|path| path == real);
+    named.filter(leads_here).or(Some(real))
 }
 
 /// Takes a variable out of the environment. To be called only while this process has one thread.

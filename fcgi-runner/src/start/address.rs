@@ -38,9 +38,11 @@ pub(super) enum Own {
 }
 
 impl Address {
-    /// Decides by what was configured, and otherwise by what this process was started with.
+    /// Decides by what was configured, and otherwise by what this process was started with: by the sockets of a server before
+    /// it, if it `inherits` some.
     pub(super) fn decide(
         config: &Config,
+        inherits: bool,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problem> {
         match &config.listen {
@@ -48,6 +50,7 @@ impl Address {
             Listen::Tcp { host, port } => Ok(Self::Own(Own::Tcp { host: host.clone(), port: *port })),
             Listen::Fd(0) => Ok(Self::WebServer),
             Listen::Fd(fd) => Ok(Self::Inherited(vec![*fd])),
+            Listen::Auto if inherits && config.http.is_none() => Ok(Self::Inherited(Vec::new())),
             Listen::Auto => Self::guess(config, environment),
         }
     }
@@ -96,12 +99,16 @@ impl Address {
         &self,
         config: &Config,
         private: &std::path::Path,
+        heirs: &mut Vec<Listener>,
     ) -> Result<Vec<Listener>, ListenError> {
         match self {
-            Self::Own(Own::Unix(path)) => Ok(vec![Listener::unix(path, config.socket_mode, PATIENCE)?]),
-            Self::Own(Own::Tcp { host, port }) => Listener::tcp(host, *port, PATIENCE),
+            Self::Own(Own::Unix(path)) => {
+                Ok(vec![Listener::unix_or_inherited(path, config.socket_mode, PATIENCE, heirs)?])
+            }
+            Self::Own(Own::Tcp { host, port }) => Listener::tcp_or_inherited(host, *port, PATIENCE, heirs),
             Self::Own(Own::Private) => Ok(vec![Listener::unix(private, Some(0o600), Duration::ZERO)?]),
             Self::WebServer => Ok(vec![Listener::inherited(0)?]),
+            Self::Inherited(_) if !heirs.is_empty() => Ok(std::mem::take(heirs)),
             Self::Inherited(fds) => fds.iter().map(|fd| Listener::inherited(*fd)).collect(),
             Self::Cgi => Ok(Vec::new()),
         }

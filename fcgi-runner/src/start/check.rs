@@ -78,7 +78,7 @@ fn look(check: &Check, door: &Door<'_>) -> Report {
     report.extend(options(config));
     let environment = |name: &str| std::env::var(name).ok();
     let found = discover(config, door.given, environment);
-    let address = Address::decide(config, environment);
+    let address = Address::decide(config, false, environment);
     if let Err(error) = &found {
         report.add(blamed("application", Problem::from(error.clone())));
     }

@@ -7,26 +7,30 @@ use super::address::PATIENCE;
 use crate::config::Config;
 use crate::messages::Code;
 use crate::os::channel::Line;
+use crate::os::heritage::Bequest;
 use crate::os::listener::Listener;
 use crate::os::scoreboard::Scoreboard;
 use crate::os::stdio::LogFiles;
 use crate::os::{process, signals};
 use crate::status::{About, Allowed, Clerk, Door, Pages};
 
+/// The name under which a server hands them to the next.
+pub(super) const HEIRLOOM: &str = "door";
+
 /// Its sockets, bound but not yet served. Every process but one lets go of them, so that an address is free when that one says so.
 #[derive(Debug, Default)]
 pub(super) struct Doors(RefCell<Vec<Door>>);
 
 impl Doors {
-    /// Binds what was asked for.
-    pub(super) fn bind(config: &Config) -> Result<Self, Problem> {
+    /// Binds what was asked for, but for what a server before this one has bound.
+    pub(super) fn bind(config: &Config, heirs: &mut Vec<Listener>) -> Result<Self, Problem> {
         let (status, mut doors) = (&config.status, Vec::new());
         if let Some(path) = &status.socket {
-            let listener = Listener::unix(path, Some(status.mode), PATIENCE)?;
+            let listener = Listener::unix_or_inherited(path, Some(status.mode), PATIENCE, heirs)?;
             doors.push(Door { listener, allowed: None });
         }
         if let Some(address) = &status.port {
-            let listeners = match Listener::tcp(&address.host, address.port, PATIENCE) {
+            let listeners = match Listener::tcp_or_inherited(&address.host, address.port, PATIENCE, heirs) {
                 Ok(listeners) => listeners,
                 Err(error) => {
                     Self(RefCell::new(doors)).remove();
@@ -50,6 +54,13 @@ impl Doors {
     pub(super) fn remove(&self) {
         for door in self.0.take() {
             door.listener.remove_file();
+        }
+    }
+
+    /// Hands them to the server that takes the place of this one.
+    pub(super) fn bequeath(&self, bequest: &mut Bequest) {
+        for door in self.0.borrow().iter() {
+            door.listener.bequeath(HEIRLOOM, bequest);
         }
     }
 

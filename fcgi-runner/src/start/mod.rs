@@ -4,6 +4,7 @@
 //! importing) is tried while somebody is still at the terminal to be told. Each step is undone when a later one fails.
 
 mod address;
+mod alone;
 mod cgi_fallback;
 mod check;
 mod doors;
@@ -14,11 +15,12 @@ mod preview;
 mod problem;
 mod serve;
 mod sites;
+mod succession;
 mod surroundings;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::address::Address;
@@ -33,7 +35,7 @@ use crate::ctl;
 use crate::discover::{Found, discover};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
-use crate::os::daemon::{self, Role};
+use crate::os::daemon::{self, Role, Verdict};
 use crate::os::process;
 use crate::os::signals;
 use crate::os::stdio::{self, LogFiles};
@@ -46,6 +48,8 @@ pub struct Door<'d> {
     pub host: &'d dyn Fn(PythonOptions) -> PythonHost,
     /// The roles whose applications the caller brings: none is looked for there.
     pub given: ByRole<()>,
+    /// How this program is started once more: the program, and its arguments without its own name.
+    pub command: Option<(PathBuf, Vec<OsString>)>,
     /// The file that was started, if it is a script; absolute.
     pub script: Option<PathBuf>,
     /// Takes a variable out of the environment that was meant for this process alone.
@@ -84,33 +88,50 @@ pub fn main(words: &[OsString], door: &Door<'_>) -> u8 {
 /// # Errors
 /// What the operator has to mend; nothing has been printed about it.
 pub fn run(words: &[OsString], door: &Door<'_>) -> Result<Ended, Problem> {
-    let system = |error: std::io::Error| {
-        Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, error.to_string(), "")
-    };
-    stdio::fill_closed().map_err(system)?;
+    stdio::fill_closed().map_err(|error| system(&error))?;
     let surroundings = Surroundings::take(door);
-    let result = cli::parse_here(words).map_err(Problem::from).and_then(|command| match command {
-        Command::Print(text) => {
-            std::io::stdout().write_all(text.as_bytes()).map_err(system)?;
-            Ok(Ended::Printed)
-        }
-        Command::Check(check) => check::run(&check, door),
-        Command::CheckSites(sites) => check::run_all(&sites, door),
-        Command::Control(words) => Ok(Ended::Asked(ctl::main(&words))),
-        Command::Run(config) => start(&config, door, &surroundings),
-        Command::RunSites(all) => sites::start(&all, words, door, &surroundings),
-    });
+    let mut verdict = surroundings.verdict.take();
+    let result = obey(words, door, &surroundings, &mut verdict);
+    if let (Err(problem), Some(verdict)) = (&result, verdict) {
+        // The launcher prints it, or the server before.
+        verdict.give(problem.status as u8, &problem.to_string());
+    }
     if let Err(problem) = &result {
         surroundings.tell_problem(&problem.to_string());
     }
     result
 }
 
+fn obey(
+    words: &[OsString],
+    door: &Door<'_>,
+    surroundings: &Surroundings,
+    verdict: &mut Option<Verdict>,
+) -> Result<Ended, Problem> {
+    match cli::parse_here(words)? {
+        Command::Print(text) => {
+            std::io::stdout().write_all(text.as_bytes()).map_err(|error| system(&error))?;
+            Ok(Ended::Printed)
+        }
+        Command::Check(check) => check::run(&check, door),
+        Command::CheckSites(sites) => check::run_all(&sites, door),
+        Command::Control(words) => Ok(Ended::Asked(ctl::main(&words))),
+        Command::RunSites(all) => sites::start(&all, words, door, surroundings),
+        Command::Run(config) => start(&config, door, surroundings, verdict),
+    }
+}
+
 /// Runs a checked configuration.
-fn start(config: &Config, door: &Door<'_>, surroundings: &Surroundings) -> Result<Ended, Problem> {
+fn start(
+    config: &Config,
+    door: &Door<'_>,
+    surroundings: &Surroundings,
+    verdict: &mut Option<Verdict>,
+) -> Result<Ended, Problem> {
     let environment = |name: &str| std::env::var(name).ok();
     let found = discover(config, door.given, environment)?;
-    let address = Address::decide(config, environment)?;
+    let inherits = !surroundings.listeners.borrow().is_empty();
+    let address = Address::decide(config, inherits, environment)?;
     check_responder(config, &address, &found)?;
     check_workdir(config)?;
     // Before the first file is made.
@@ -127,7 +148,7 @@ fn start(config: &Config, door: &Door<'_>, surroundings: &Surroundings) -> Resul
     let roles = found.targets.roles();
     let host: Arc<dyn Host> = host(config, door, found);
     let mut server = Server::bind(config, surroundings, address, host.clone(), roles, logs.clone())?;
-    let mut verdict = if daemonize {
+    let entered = if daemonize && !surroundings.is_heir {
         if config.errlog.is_none() {
             tell("warning: without errlog= messages of the server and of the application go nowhere\n");
         }
@@ -137,21 +158,20 @@ fn start(config: &Config, door: &Door<'_>, surroundings: &Surroundings) -> Resul
                 server.leave_alone();
                 return Ok(Ended::Launched(status));
             }
-            Ok(Role::Daemon(verdict)) => Some(verdict),
+            Ok(Role::Daemon(given)) => {
+                *verdict = Some(given);
+                Ok(())
+            }
             Err(problem) => {
                 server.clean_up();
                 return Err(problem);
             }
         }
     } else {
-        None
+        enter(config, &logs, daemonize)
     };
-    let result = enter(config, &logs, daemonize).and_then(|()| server.run(&mut verdict));
+    let result = entered.and_then(|()| server.run(verdict));
     server.clean_up();
-    if let (Err(problem), Some(verdict)) = (&result, verdict) {
-        // The launcher prints it.
-        verdict.give(problem.status as u8, &problem.to_string());
-    }
     result
 }
 
@@ -178,13 +198,10 @@ fn launch(config: &Config, logs: &LogFiles, host: &dyn Host) -> Result<Role, Pro
     })
 }
 
-/// In the foreground: logs and folder, as the daemon has them.
-fn enter(config: &Config, logs: &LogFiles, daemonized: bool) -> Result<(), Problem> {
-    if daemonized {
-        return Ok(());
-    }
+/// Without going to the background, or there already: logs and folder, as the daemon has them.
+fn enter(config: &Config, logs: &LogFiles, in_background: bool) -> Result<(), Problem> {
     logs.open()?;
-    match &config.workdir {
+    match config.workdir.as_deref().or_else(|| in_background.then(|| Path::new("/"))) {
         None => Ok(()),
         Some(workdir) => std::env::set_current_dir(workdir).map_err(|error| no_workdir(workdir, &error)),
     }
@@ -211,7 +228,7 @@ fn check_workdir(config: &Config) -> Result<(), Problem> {
     std::fs::metadata(workdir.join(".")).map(drop).map_err(|error| no_workdir(workdir, &error))
 }
 
-fn no_workdir(workdir: &std::path::Path, error: &std::io::Error) -> Problem {
+fn no_workdir(workdir: &Path, error: &std::io::Error) -> Problem {
     let message = format!("cannot change to the folder `{}`: {error}", workdir.display());
     Problem::new(ExitStatus::Usage, Code::WORKDIR, message, "see workdir=")
 }
@@ -224,6 +241,10 @@ fn level(level: LogLevel) -> tracing::Level {
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Trace => tracing::Level::TRACE,
     }
+}
+
+fn system(error: &std::io::Error) -> Problem {
+    Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, error.to_string(), "")
 }
 
 /// Says something to whoever started us.

@@ -8,15 +8,26 @@ use crate::supervisor::control::Control;
 use crate::supervisor::control::message::Introduction;
 
 use super::address::PATIENCE;
+use super::surroundings::Surroundings;
 use super::{Problem, tell};
 
-/// Opens the control socket, if there is to be one. `public` says whether the addresses are of use to anybody.
+/// Opens the control socket, if there is to be one; it may be among those of the server before. `public` says whether the addresses are of use to anybody.
 ///
 /// # Errors
 /// When it cannot be opened where somebody has said that it is to be. A place that was not asked for is given up.
-pub(super) fn open(config: &Config, listeners: &[Listener], public: bool) -> Result<Control, Problem> {
+pub(super) fn open(
+    config: &Config,
+    surroundings: &Surroundings,
+    listeners: &[Listener],
+    public: bool,
+) -> Result<Control, Problem> {
     let Some(path) = config.control.paths().first() else { return Ok(Control::default()) };
-    let listener = match Listener::unix(path, Some(0o600), PATIENCE) {
+    let listener = match Listener::unix_or_inherited(
+        path,
+        Some(0o600),
+        PATIENCE,
+        &mut surroundings.controls.borrow_mut(),
+    ) {
         Ok(listener) => listener,
         Err(error) if matches!(config.control, ControlSocket::Beside(_)) => {
             let code = Code::NO_CONTROL_SOCKET;

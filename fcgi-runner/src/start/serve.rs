@@ -1,5 +1,6 @@
 //! A bound server: from here on it runs, with a master or alone, and cleans up after itself.
 
+use std::cell::Cell;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,15 +10,14 @@ use std::time::{Instant, SystemTime};
 use fcgi_proto::server::Roles;
 
 use super::address::{Address, Own, PATIENCE};
-use super::cgi_fallback::Bridge;
 use super::doors::{self, Doors};
 use super::life::{Plan, thread_rules};
 use super::logs::Capture;
 use super::operator;
 use super::preview::Preview;
 use super::surroundings::Surroundings;
-use super::{Ended, Problem, tell};
-use crate::app::{Application, Host, ProcessModel, probe};
+use super::{Ended, Problem};
+use crate::app::{Host, ProcessModel};
 use crate::config::{self, Config, Method};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
@@ -36,21 +36,25 @@ use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Queues, Record, Wa
 
 /// A server with its listeners.
 pub(super) struct Server<'s> {
-    config: &'s Config,
-    surroundings: &'s Surroundings,
-    address: Address,
-    host: Arc<dyn Host>,
+    pub(super) config: &'s Config,
+    pub(super) surroundings: &'s Surroundings,
+    pub(super) address: Address,
+    pub(super) host: Arc<dyn Host>,
     roles: Roles,
-    listeners: Arc<[Listener]>,
+    pub(super) listeners: Arc<[Listener]>,
     preview: Option<Preview>,
-    doors: Doors,
-    logs: LogFiles,
+    pub(super) doors: Doors,
+    pub(super) logs: LogFiles,
     pidfile: Option<Pidfile>,
     control: Control,
     /// The folder of a socket that only the preview front uses.
     private: Option<tempfile::TempDir>,
     /// The signals of a master, until everything is cleaned up.
     blocked: Option<Blocked>,
+    /// The queue of connections is that of the server before.
+    takes_connections: bool,
+    /// What is there belongs to this server; not so before an heir serves, and after another one has taken over.
+    is_owner: Cell<bool>,
 }
 
 impl<'s> Server<'s> {
@@ -72,7 +76,7 @@ impl<'s> Server<'s> {
             _ => None,
         };
         let socket = private.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("preview.sock"));
-        let listeners = address.open(config, &socket)?.into();
+        let listeners = address.open(config, &socket, &mut surroundings.listeners.borrow_mut())?.into();
         let mut server = Self {
             config,
             surroundings,
@@ -87,9 +91,12 @@ impl<'s> Server<'s> {
             private,
             doors: Doors::default(),
             blocked: None,
+            takes_connections: false,
+            is_owner: Cell::new(!surroundings.is_heir),
         };
         if !server.is_alone() {
-            server.doors = Doors::bind(config).inspect_err(|_| server.clean_up())?;
+            server.doors = Doors::bind(config, &mut surroundings.doors.borrow_mut())
+                .inspect_err(|_| server.clean_up())?;
         }
         Ok(server)
     }
@@ -97,7 +104,8 @@ impl<'s> Server<'s> {
     /// Serves until the end; the launcher, if there is one, is told as soon as the server serves.
     pub(super) fn run(&mut self, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
         if let Some(path) = &self.config.pidfile {
-            self.pidfile = Some(Pidfile::claim(path, PATIENCE)?);
+            let inherited = self.surroundings.pidfile.take().and_then(|file| Pidfile::inherit(path, file));
+            self.pidfile = Some(inherited.map_or_else(|| Pidfile::claim(path, PATIENCE), Ok)?);
         }
         let alone = self.is_alone();
         let threads = thread_rules(self.config, alone).filter(|_| self.address != Address::Cgi);
@@ -113,8 +121,13 @@ impl<'s> Server<'s> {
         let board =
             Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN), threads.map_or(1, |rules| rules.max_threads))
                 .map_err(|error| system(&error))?;
-        let handoff =
-            if alone { None } else { Some(Arc::new(Handoff::new().map_err(|error| system(&error))?)) };
+        let inherited = self.surroundings.handoff.take();
+        self.takes_connections = inherited.is_some();
+        let handoff = match inherited {
+            _ if alone => None,
+            Some(handoff) => Some(Arc::new(handoff)),
+            None => Some(Arc::new(Handoff::new().map_err(|error| system(&error))?)),
+        };
         let plan = Plan {
             about: Arc::new(self.about()),
             config: self.config,
@@ -130,7 +143,8 @@ impl<'s> Server<'s> {
             operator::warn_of_nobody_to_ask(self.config);
             return self.run_alone(&plan, verdict);
         }
-        let mut control = operator::open(self.config, &self.listeners, self.private.is_none())?;
+        let mut control =
+            operator::open(self.config, self.surroundings, &self.listeners, self.private.is_none())?;
         // A worker lets go of its copy of the pidfile, and with it of the lock.
         let pidfile = std::cell::RefCell::new(self.pidfile.take());
         let blocked = signals::block().map_err(|error| system(&error))?;
@@ -139,6 +153,10 @@ impl<'s> Server<'s> {
         self.pidfile = pidfile.into_inner();
         self.control = control;
         match outcome.map_err(|error| system(&error))? {
+            Outcome::HandedOver => {
+                self.is_owner.set(false);
+                Ok(Ended::Stopped)
+            }
             Outcome::Stopped => Ok(Ended::Stopped),
             Outcome::HungUp => Ok(Ended::HungUp),
             Outcome::NeverServed(failure) => Err(failure.into()),
@@ -151,15 +169,16 @@ impl<'s> Server<'s> {
 
     /// Removes what was made: the socket, the pidfile, the private folder.
     pub(super) fn clean_up(&mut self) {
-        for listener in self.listeners.iter() {
-            listener.remove_file();
-        }
-        self.doors.remove();
-        if let Some(pidfile) = self.pidfile.take() {
-            pidfile.remove();
+        self.release_address();
+        match self.pidfile.take() {
+            Some(pidfile) if self.is_owner.get() => pidfile.remove(),
+            Some(pidfile) => pidfile.leave(),
+            None => {}
         }
         self.private = None;
-        self.control.close_address();
+        if self.is_owner.get() {
+            self.control.close_address();
+        }
         // Who waits for the end of the server hears of it when nothing of it is left.
         self.control = Control::default();
         // Only now may a second signal end the process, and only where it has something else to do than to end.
@@ -167,6 +186,14 @@ impl<'s> Server<'s> {
             && self.host.is_guest()
         {
             blocked.release();
+        }
+    }
+
+    /// Lets a successor bind to the same path.
+    fn release_address(&self) {
+        if self.is_owner.get() {
+            self.listeners.iter().for_each(Listener::remove_file);
+            self.doors.remove();
         }
     }
 
@@ -185,54 +212,6 @@ impl<'s> Server<'s> {
 
     fn is_one_process(&self) -> bool {
         self.is_alone() || self.config.method == Some(Method::Threaded) || self.config.max_children == 1
-    }
-
-    fn run_alone(&self, plan: &Plan<'_>, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
-        if Capture::is_wanted(self.config, &self.logs) {
-            let code = Code::NOBODY_CAPTURES;
-            tracing::warn!(%code, "what the application prints goes to standard error, and not to the log");
-        }
-        let bridge = match self.address {
-            Address::Cgi => Some(Bridge::open().map_err(|error| system(&error))?),
-            _ => None,
-        };
-        let loaded = self.host.load().map_err(Problem::from).and_then(|app| {
-            self.try_out(&*app)?;
-            Ok(app)
-        });
-        let app: Arc<dyn Application> = match loaded {
-            Ok(app) => app,
-            Err(problem) => {
-                tell(&problem.to_string());
-                self.host.substitute().ok_or(problem)?
-            }
-        };
-        give_good_news(verdict);
-        let status = match bridge {
-            None => plan.live_alone(app, None, watch(self.config.touch_reload.iter().chain(self.script()))),
-            Some(bridge) => {
-                let first = bridge.connection.try_clone().map_err(|error| system(&error))?;
-                let status = plan.live_alone(app, Some(first), None);
-                bridge.finish().map_err(|error| system(&error))?;
-                status
-            }
-        };
-        match status {
-            0 if signals::hung_up() && self.host.is_given() => Ok(Ended::HungUp),
-            0 => Ok(Ended::Stopped),
-            _ => {
-                let (cause, hint) = ("the server cannot go on", "see the messages above");
-                Err(Problem::new(ExitStatus::Failure, Code::CANNOT_GO_ON, cause, hint))
-            }
-        }
-    }
-
-    /// Asks the application for the page of `probe`, if there is one.
-    fn try_out(&self, app: &dyn Application) -> Result<(), Problem> {
-        let Some(page) = self.config.probe.as_ref().filter(|_| self.address != Address::Cgi) else {
-            return Ok(());
-        };
-        probe(app, page).map_err(|text| Failure::Import(Code::PROBE_FAILED.tag(&text)).into())
     }
 
     fn run_master(
@@ -292,13 +271,13 @@ impl<'s> Server<'s> {
             verdict: &mut |result: Result<(), Failure>| {
                 if result.is_ok() {
                     self.announce();
-                    give_good_news(&mut verdict.borrow_mut());
+                    self.take_over(pidfile.borrow().as_ref());
+                    let words =
+                        self.surroundings.is_heir.then(|| supervisor::heir_words(self.takes_connections));
+                    give_good_news(&mut verdict.borrow_mut(), &words.unwrap_or_default());
                 }
             },
-            release_address: &|| {
-                self.listeners.iter().for_each(Listener::remove_file);
-                self.doors.remove();
-            },
+            release_address: &|| self.release_address(),
             reopen_logs: &|| {
                 if let Err(error) = self.logs.open() {
                     tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
@@ -308,6 +287,8 @@ impl<'s> Server<'s> {
             control,
             usr1_finishes: self.address == Address::WebServer,
             manager: self.surroundings.manager.as_ref(),
+            succession: &|control, mask| self.start_heir(pidfile, plan.handoff.as_deref(), control, mask),
+            is_heir: self.surroundings.is_heir,
             watched: Watched { touched: watch(&self.config.touch_reload), script: watch(self.script()) },
         })
     }
@@ -362,7 +343,7 @@ impl<'s> Server<'s> {
     }
 
     /// The script that a web server has started.
-    fn script(&self) -> Option<&PathBuf> {
+    pub(super) fn script(&self) -> Option<&PathBuf> {
         self.surroundings.script.as_ref().filter(|_| self.address == Address::WebServer)
     }
 
@@ -379,6 +360,17 @@ impl<'s> Server<'s> {
         }
     }
 
+    /// An heir serves: what was the other server's is its own now.
+    fn take_over(&self, pidfile: Option<&Pidfile>) {
+        if self.is_owner.replace(true) {
+            return;
+        }
+        self.surroundings.drop_leftovers();
+        if let Some(Err(error)) = pidfile.map(Pidfile::take_over) {
+            tracing::error!(code = %Code::PIDFILE_SYSTEM, %error, "the pidfile cannot be written");
+        }
+    }
+
     fn announce(&self) {
         for listener in self.listeners.iter() {
             if self.private.is_none() {
@@ -392,14 +384,14 @@ impl<'s> Server<'s> {
     }
 }
 
-fn watch<'f>(files: impl IntoIterator<Item = &'f PathBuf>) -> Option<Watch> {
+pub(super) fn watch<'f>(files: impl IntoIterator<Item = &'f PathBuf>) -> Option<Watch> {
     Watch::begin(files.into_iter().cloned(), Instant::now())
 }
 
-/// Lets the launcher end well.
-fn give_good_news(verdict: &mut Option<Verdict>) {
+/// Lets the launcher end well, or the server before.
+pub(super) fn give_good_news(verdict: &mut Option<Verdict>, words: &str) {
     if let Some(verdict) = verdict.take() {
-        verdict.give(ExitStatus::Stopped as u8, "");
+        verdict.give(ExitStatus::Stopped as u8, words);
     }
 }
 

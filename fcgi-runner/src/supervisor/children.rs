@@ -116,6 +116,8 @@ impl Master<'_> {
     }
 
     pub(super) fn tell_worker(&mut self, id: WorkerId, order: Order) {
+        let is_last = self.outcome == Some(Outcome::HandedOver) && !self.heir_takes_connections;
+        let order = if order == Order::Retire && is_last { Order::Stop } else { order };
         if order == Order::Stop {
             self.release();
         }
@@ -137,7 +139,10 @@ impl Master<'_> {
                 }
                 continue;
             }
-            if self.bury_clerk(process, end) || self.bury_nursery(process, end) {
+            if self.bury_clerk(process, end)
+                || self.bury_nursery(process, end)
+                || self.bury_heir(process, end)
+            {
                 continue;
             }
             let found =
@@ -179,6 +184,7 @@ impl Master<'_> {
         self.front = None;
         self.clerk = Clerk::default();
         self.forget_demand();
+        self.heir = None;
         self.outlets = Outlets::default();
         *self.job.control = Control::default();
         if let Ok(poller) = Poller::new() {

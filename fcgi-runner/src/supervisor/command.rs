@@ -14,6 +14,8 @@ use crate::os::signals::Signal;
 pub enum Command {
     /// Replace all workers, the new ones first.
     Reload,
+    /// Replace the server by a new one, with the sockets of this one.
+    Upgrade,
     /// Stop when the running requests are done; a second time, at once.
     Stop,
     /// Stop at once.
@@ -61,6 +63,7 @@ impl Master<'_> {
                 Signal::SIGHUP => self.obey(Command::Reload),
                 Signal::SIGUSR1 if self.job.usr1_finishes => self.obey(Command::Stop),
                 Signal::SIGUSR1 => self.obey(Command::ReopenLogs),
+                Signal::SIGUSR2 => self.obey(Command::Upgrade),
                 Signal::SIGTTIN => self.obey(Command::More),
                 Signal::SIGTTOU => self.obey(Command::Fewer),
                 Signal::SIGCHLD => self.reap(),
@@ -74,9 +77,11 @@ impl Master<'_> {
     /// # Errors
     /// What cannot be done leaves everything as it was.
     pub(super) fn command(&mut self, command: Command) -> Result<(), Refused> {
+        self.disinherit(command);
         match command {
             Command::Reload if self.job.host.is_given() => return Err(Refused::CannotReload),
             Command::Reload => self.reload(),
+            Command::Upgrade => self.upgrade(),
             Command::Stop => self.stop(),
             Command::StopNow => {
                 self.tell_stopping();
@@ -140,7 +145,8 @@ impl Master<'_> {
         self.tell_policy(Event::Stop);
     }
 
-    fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self) {
+        self.disinherit(Command::Stop);
         tracing::info!("hung up: stopping, so that the program that started the server can go on");
         self.outcome = Some(Outcome::HungUp);
         self.tell_reloading();

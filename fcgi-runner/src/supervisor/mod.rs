@@ -10,10 +10,12 @@ pub mod control;
 mod demand;
 mod departures;
 mod nursery;
+mod outcome;
 mod output;
 pub mod policy;
 mod showing;
 mod telling;
+mod upgrade;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -28,10 +30,13 @@ pub use self::demand::Queues;
 use self::demand::{Demand, QUEUE};
 pub use self::nursery::Nursing;
 use self::nursery::{NURSERY, Nursery};
+pub use self::outcome::{Failure, Outcome};
 use self::output::{OUTLET, Outlets};
 pub use self::output::{Record, Stream};
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
 use self::telling::Told;
+use self::upgrade::{HEIR, Heir};
+pub use self::upgrade::{Succession, heir_words};
 pub use self::watching::Watched;
 use crate::app::{Blocker, Host};
 use crate::messages::Code;
@@ -79,35 +84,9 @@ pub struct Job<'m> {
     /// Who wants to hear how things are.
     pub manager: Option<&'m ServiceManager>,
     pub watched: Watched,
-}
-
-/// Why the server never came to serve.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Failure {
-    /// The application cannot be imported; the text is complete.
-    Import(String),
-    /// Something else.
-    Start(String),
-}
-
-impl Failure {
-    /// What the operator is to know.
-    fn into_text(self) -> String {
-        match self {
-            Self::Import(text) | Self::Start(text) => text,
-        }
-    }
-}
-
-/// How the master's life ended.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    Stopped,
-    /// As [`Outcome::Stopped`], asked for by `SIGHUP` where that could not mean a reload.
-    HungUp,
-    NeverServed(Failure),
-    /// The preview front died.
-    FrontDied,
+    pub succession: Succession<'m>,
+    /// Another server has started this one to take its place, and speaks for both until this one serves.
+    pub is_heir: bool,
 }
 
 struct Child {
@@ -137,6 +116,8 @@ struct Master<'m> {
     nursing_is_vain: bool,
     front: Option<(ProcessId, Line)>,
     clerk: Clerk,
+    heir: Option<Heir>,
+    heir_takes_connections: bool,
     outlets: Outlets,
     failure: Option<Failure>,
     /// Why the last attempt to renew the server was given up.
@@ -174,6 +155,8 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
         nursing_is_vain: false,
         front: None,
         clerk: Clerk::default(),
+        heir: None,
+        heir_takes_connections: false,
         outlets: Outlets::default(),
         failure: None,
         trouble: None,
@@ -197,7 +180,9 @@ pub fn run(job: Job<'_>) -> io::Result<Outcome> {
 impl Master<'_> {
     fn live(&mut self, blocker: &dyn Blocker) -> io::Result<()> {
         let mut ready = ReadyList::new(32);
-        self.open_control();
+        if !self.job.is_heir {
+            self.open_control();
+        }
         self.act();
         while !self.is_over() {
             let timeout = self.timeout();
@@ -207,6 +192,7 @@ impl Master<'_> {
             for event in ready.iter() {
                 match event.token {
                     SIGNALS => self.hear_signals(),
+                    HEIR => self.hear_heir(),
                     BELL => self.hear_bell(),
                     QUEUE => self.hear_queue(),
                     token if token >= CONTROL => self.hear_control(token, event.hung_up),
@@ -231,6 +217,7 @@ impl Master<'_> {
         }
         self.mind_nurseries(now);
         self.mind_files(now);
+        self.mind_heir(now);
         self.mind_manager(now);
         self.mind_clerk(now);
         self.mind_control(now);
@@ -249,6 +236,7 @@ impl Master<'_> {
             self.manager_wants_at(),
             self.clerk.wake_at(),
             self.control_wants_at(),
+            self.heir_is_late_at(),
         ];
         let soonest = soonest.into_iter().flatten().min()?;
         Some(soonest.saturating_duration_since(Instant::now()))
@@ -317,7 +305,9 @@ impl Master<'_> {
     /// From now on the server only ends.
     fn release(&mut self) {
         if !std::mem::replace(&mut self.released, true) {
-            (self.job.release_address)();
+            if self.outcome != Some(Outcome::HandedOver) {
+                (self.job.release_address)();
+            }
             // The front sees the end of its line and stops.
             if let Some((_, line)) = &self.front {
                 line.order(Order::Stop);
@@ -343,7 +333,12 @@ impl Master<'_> {
         self.failure = None;
         self.start_clerk();
         (self.job.verdict)(Ok(()));
-        self.tell_ready();
+        if self.job.is_heir {
+            // Until now the other server has answered.
+            self.open_control();
+        } else {
+            self.tell_ready();
+        }
     }
 
     fn finish(&mut self, verdict: Verdict) {

@@ -24,7 +24,11 @@ impl Master<'_> {
         }
         if let Some(file) = self.job.watched.touched.as_mut().and_then(|watch| watch.look(now)) {
             tracing::info!(file = %file.display(), "touched");
-            self.obey(Command::Reload);
+            if self.job.host.is_given() {
+                self.hang_up();
+            } else {
+                self.obey(Command::Reload);
+            }
         }
     }
 

@@ -19,9 +19,13 @@ use self::client::{Awaited, Client, Heard, Stage};
 use self::message::{Answer, Introduction, Question};
 use super::Master;
 use super::policy::WorkerId;
+use crate::os::heritage::Bequest;
 use crate::os::listener::Listener;
 use crate::os::poller::Token;
 use crate::os::socket::{self, Accepted};
+
+/// The name under which a server hands its socket to the next.
+pub const HEIRLOOM: &str = "control";
 
 /// The socket and those who have connected to it. In a forked process it is dropped, which closes everything there and removes
 /// nothing.
@@ -51,6 +55,18 @@ impl Control {
         if let Some(listener) = self.listener.take() {
             listener.remove_file();
         }
+    }
+
+    /// Hands the socket to the server that takes the place of this one.
+    pub fn bequeath(&self, bequest: &mut Bequest) {
+        if let Some(listener) = &self.listener {
+            listener.bequeath(HEIRLOOM, bequest);
+        }
+    }
+
+    /// Takes no more connections, and leaves the file: another server answers there.
+    pub(super) fn leave_address(&mut self) -> Option<Listener> {
+        self.listener.take()
     }
 
     fn is_full(&self) -> bool {

@@ -1,0 +1,70 @@
+//! Starting the server that takes the place of this one, with what it inherits.
+
+use std::cell::RefCell;
+
+use super::address::Address;
+use super::serve::Server;
+use crate::os::daemon::{VerdictReader, verdict_pipe};
+use crate::os::fork::ProcessId;
+use crate::os::handoff::Handoff;
+use crate::os::heritage::Bequest;
+use crate::os::listener::HEIRLOOM;
+use crate::os::pidfile::Pidfile;
+use crate::os::signals::OriginalMask;
+use crate::supervisor::control::Control;
+use std::os::fd::AsFd;
+
+impl Server<'_> {
+    /// Starts it: the same command in the same folder, with the sockets, the pidfile and the queue of connections of this server.
+    ///
+    /// # Errors
+    /// Why there can be none, for the operator.
+    pub(super) fn start_heir(
+        &self,
+        pidfile: &RefCell<Option<Pidfile>>,
+        handoff: Option<&Handoff>,
+        control: &Control,
+        mask: OriginalMask,
+    ) -> Result<(ProcessId, VerdictReader), String> {
+        if let Some(reason) = self.must_stay() {
+            return Err(reason.to_owned());
+        }
+        let Some(again) = &self.surroundings.again else {
+            return Err("it is not known how this program was started".to_owned());
+        };
+        let (reader, verdict) =
+            verdict_pipe().map_err(|error| format!("the system refuses what an upgrade needs: {error}"))?;
+        let mut bequest = Bequest::default();
+        bequest.add("verdict", &[verdict.as_fd()], &[]);
+        for listener in self.listeners.iter() {
+            listener.bequeath(HEIRLOOM, &mut bequest);
+        }
+        self.doors.bequeath(&mut bequest);
+        control.bequeath(&mut bequest);
+        if let Some(handoff) = handoff {
+            handoff.bequeath(&mut bequest);
+        }
+        let pidfile = pidfile.borrow();
+        if let Some(pidfile) = &*pidfile {
+            pidfile.bequeath(&mut bequest);
+        }
+        match again.start(&bequest, mask) {
+            Ok(process) => Ok((process, reader)),
+            Err(error) => Err(format!("`{}` cannot be started: {error}", again.program.display())),
+        }
+    }
+
+    /// Why no other process can take the place of this one.
+    fn must_stay(&self) -> Option<&'static str> {
+        match self.address {
+            Address::WebServer | Address::Cgi => {
+                Some("whoever has put the socket on descriptor 0 starts this server, and the next one")
+            }
+            _ if self.config.http.is_some() => Some("the preview (`http`) cannot be handed over"),
+            _ if std::process::id() == 1 => Some(
+                "a container ends with its first process, which this is: start a new container, or reload",
+            ),
+            _ => None,
+        }
+    }
+}
