@@ -2,7 +2,9 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
 
 use fcgi_tests::record::{STDIN, record};
 use fcgi_tests::{Request, Sandbox, Server, ask, in_background, until, until_some};
@@ -317,5 +319,47 @@ fn a_process_that_serves_alone_ends_with_a_request_that_does_not_react() {
             assert_eq!(ask(&address, &Request::get(path)).status(), 504);
             until_some("it has ended", || started.child.try_wait().unwrap());
         }
+    }
+}
+
+#[test]
+fn the_slow_log_is_opened_anew_with_the_others() {
+    let sandbox = sandbox();
+    let server = serve(&sandbox, &[MODES[0], &["slowlog=slow.log", "slowtimeout=0.1"]].concat());
+    std::fs::rename(sandbox.path("slow.log"), sandbox.path("old.log")).unwrap();
+    server.signal(Signal::SIGUSR1);
+    until("it is there again", || sandbox.has("slow.log"));
+    let slow = in_background(&server.address, Request::get("/wait/a"));
+    until("it is noted", || sandbox.read("slow.log").contains("GET \"/wait/a\""));
+    sandbox.release("a");
+    slow.join().unwrap();
+    assert_eq!(sandbox.read("old.log"), "");
+    server.stop();
+}
+
+/// With a master the answer goes to it; a process that serves alone writes it down.
+#[test]
+fn a_process_that_is_asked_tells_where_its_threads_are() {
+    for (path, told) in
+        [("/wait/a", "in wait_in_python\n    time.sleep(0.002)"), ("/lock/a", "cannot be had")]
+    {
+        let sandbox = sandbox();
+        let listener = UnixListener::bind(sandbox.path("s.sock")).unwrap();
+        let mut command = sandbox.command(&["limits:application", "threads=3"]);
+        command.stdin(Stdio::from(OwnedFd::from(listener)));
+        let mut started = sandbox.spawn(&mut command);
+        let address = sandbox.unix("s.sock");
+        assert_eq!(ask(&address, &Request::get("/")).status(), 200);
+        let held = in_background(&address, Request::get(path));
+        wait_for(&sandbox, "held-a");
+        let pid = started.child.id().to_string();
+        let asked = Command::new("kill").args(["-s", "RTMIN+7", &pid]).status().unwrap();
+        assert!(asked.success());
+        until("it has told", || started.err_text().contains(told));
+        let text = started.err_text();
+        assert!(text.contains(&format!(", serves GET {path} for ")), "{text}");
+        started.child.kill().unwrap();
+        started.child.wait().unwrap();
+        drop(held);
     }
 }

@@ -223,6 +223,19 @@ fn options_that_do_nothing_are_warned_about() {
         ["`socketmode` does nothing without `socket`"]
     );
     assert_eq!(config("socketmode=0660").warnings, [""; 0], "the socket may come by itself");
+    assert_eq!(config("killgrace=5").warnings, ["`killgrace` does nothing without `requesttimeout`"]);
+    assert_eq!(config("killgrace=5 requesttimeout=0.5 slowtimeout=2 slowlog=s").warnings, [""; 0]);
+    assert_eq!(config("slowtimeout=2").warnings, ["`slowtimeout` does nothing without `slowlog`"]);
+}
+
+#[test]
+fn times_of_requests_may_be_parts_of_a_second_and_nothing_is_no_limit() {
+    let times = config("requesttimeout=1.5 kill-grace=0 deadlocktimeout=0").times;
+    assert_eq!((times.request, times.deadlock), (Some(Duration::from_millis(1500)), None));
+    assert_eq!((times.grace, times.slow), (Duration::ZERO, Duration::from_secs(5)));
+    let times = config("requesttimeout=0").times;
+    assert_eq!((times.request, times.grace), (None, Duration::from_secs(10)));
+    assert_eq!(times.deadlock, Some(Duration::from_mins(5)));
 }
 
 #[test]
