@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 from support import places
+from support.process import wait_for
 from support.recipes import Recipe
 from support.webserver import Nginx
 
@@ -20,6 +21,7 @@ from faults.test_kills import may_die
 VISITORS = 12
 KILLS = 40 if SOAK else 2
 RELOADS = 60 if SOAK else 2
+REPLACED = 200 if SOAK else 6
 CASES = [(PREFORK, "unix", 1), (PREFORK, "keepalive", 1), (BOTH, "unix", 4), (THREADED, "keepalive", 8)]
 NAMES = ["prefork", "prefork, kept", "prefork with threads", "threaded, kept"]
 
@@ -151,5 +153,22 @@ def test_reloads_are_unseen_through_nginx(start, words, recipe):
         visitors = visit(front, reload)
         model = "threaded" if house.threaded else "prefork"
         note_and_judge(f"{model}, {recipe}, {RELOADS} HUP", house, visitors, 0)
+    finally:
+        front.stop()
+
+
+@pytest.mark.parametrize("recipe", ["unix", "keepalive"])
+@pytest.mark.parametrize("words", [PREFORK, THREADED], ids=["prefork", "threaded"])
+def test_replaced_workers_are_unseen_through_nginx(start, words, recipe):
+    house = start([*words, "maxrequests=50"])
+    front = Front(house, recipe)
+
+    def replaced():
+        return house.log().count("worker replaced") >= REPLACED
+
+    try:
+        visitors = visit(front, lambda: wait_for(replaced, 120, "new workers"))
+        model = "threaded" if house.threaded else "prefork"
+        note_and_judge(f"{model}, {recipe}, maxrequests=50", house, visitors, 0)
     finally:
         front.stop()
