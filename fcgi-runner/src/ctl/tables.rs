@@ -28,10 +28,10 @@ pub(super) fn summary(picture: &Picture, width: usize, paint: Paint) -> String {
         "latency",
         &status.requests.latency.minute.as_ref().map_or_else(String::new, |now| latency(now, "last minute")),
     );
-    line(
-        "",
-        &status.requests.latency.all.as_ref().map_or_else(String::new, |all| latency(all, "since the start")),
-    );
+    // In the first minute that is the same.
+    let is_young = status.server.uptime_seconds < 60.0 && status.requests.latency.minute.is_some();
+    let all = status.requests.latency.all.as_ref().filter(|_| !is_young);
+    line("", &all.map_or_else(String::new, |all| latency(all, "since the start")));
     line(
         "queue",
         &status.waiting().map_or_else(String::new, |waiting| format!("{} waiting", count(waiting))),

@@ -133,6 +133,12 @@ impl Client {
         self.stage = Stage::Answered;
     }
 
+    /// Sends at once what can be sent of an answer.
+    pub(super) fn send(&mut self, now: Instant) {
+        // Who is gone is noticed at the next look.
+        let _ = self.stage == Stage::Answered && self.flush(now);
+    }
+
     /// As [`Self::answer`], and that was all.
     pub(super) fn dismiss(&mut self, line: Vec<u8>, now: Instant) {
         self.closing = true;

@@ -179,7 +179,10 @@ impl Master<'_> {
     /// Answers a client that is still there.
     fn answer(&mut self, token: Token, answer: &Answer) {
         if let Some(client) = self.job.control.clients.get_mut(&token) {
-            client.answer(answer.line(), Instant::now());
+            let now = Instant::now();
+            client.answer(answer.line(), now);
+            // The master may be about to end.
+            client.send(now);
             self.want_of_client(token);
         }
     }
