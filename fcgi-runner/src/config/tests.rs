@@ -141,6 +141,11 @@ fn spare_numbers_are_brought_into_order() {
         ("maxspare=1", (1, 1, 50), 0),
         ("minspare=9", (5, 5, 50), 1),
         ("minspare=0 maxspare=1 maxchildren=1", (0, 1, 1), 0),
+        ("pool=static maxchildren=4", (0, 4, 4), 0),
+        ("pool=static maxspare=3", (0, 3, 3), 0),
+        ("pool=static maxspare=9 maxchildren=2", (0, 2, 2), 0),
+        ("pool=ondemand maxchildren=4", (0, 1, 4), 0),
+        ("pool=ondemand method=threaded minspare=1 maxspare=3", (1, 3, 50), 0),
         ("maxspare=10 maxchildren=4", (2, 10, 10), 0),
     ] {
         let config = config(line);
