@@ -150,3 +150,20 @@ fn workers_and_what_they_start_cannot_speak_for_the_server() {
         server.stop();
     }
 }
+
+#[test]
+fn an_upgrade_tells_who_the_server_is_now_and_the_new_one_speaks_then() {
+    let sandbox = Sandbox::new();
+    let manager = Manager::in_folder(&sandbox);
+    let mut old = manager.serve(&sandbox, &["maxspare=1", "pidfile=x.pid"], &[]);
+    assert_eq!(manager.next_event(), "READY=1");
+    old.signal(Signal::SIGUSR2);
+    assert!(manager.next_event().starts_with("RELOADING=1"));
+    let event = manager.next_event();
+    let new = sandbox.pid();
+    assert_eq!(event, format!("MAINPID={new}\nREADY=1"));
+    assert_eq!(old.wait(), Some(0));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(new), Signal::SIGTERM).unwrap();
+    assert_eq!(manager.next_event(), "STOPPING=1");
+    sandbox.wait_for_nobody();
+}
