@@ -116,6 +116,24 @@ fn reload_comes_back_when_new_code_serves_or_cannot() {
 }
 
 #[test]
+fn upgrade_comes_back_when_the_new_server_serves_or_cannot() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.daemon(&["maxspare=1"]);
+    sandbox.new_version("two");
+    let text = done(&sandbox, "upgrade pidfile=x.pid");
+    let second = sandbox.pid();
+    assert!(first != second && text.starts_with(&format!("upgraded: pid {second} in ")), "{text}");
+    assert!(done(&sandbox, "status pidfile=x.pid").contains(&format!(", pid {second}, serving, ")));
+    assert_eq!(fcgi_tests::ask(&sandbox.unix("s.sock"), &Request::get("/version")).text(), "two");
+    sandbox.write("web.py", "raise RuntimeError('half an edit')\n");
+    failed(&sandbox, "upgrade pidfile=x.pid", 1, "RuntimeError: half an edit");
+    assert!(done(&sandbox, "status pidfile=x.pid").contains(&format!(", pid {second}, serving, ")));
+    done(&sandbox, "stop pidfile=x.pid");
+    sandbox.wait_for_nobody();
+    assert!(!sandbox.has("x.pid.ctl"));
+}
+
+#[test]
 fn recycle_replaces_one_worker_and_no_request_is_lost() {
     let sandbox = Sandbox::new();
     let server = sandbox.serve(&["maxspare=2", "minspare=1"]);

@@ -68,7 +68,7 @@ fn obey(wanted: &Wanted) -> Result<String, Trouble> {
 
 fn command(link: &mut Link, verb: Verb, wanted: &Wanted) -> Result<Answer, Trouble> {
     let question = question(verb, wanted);
-    let takes_time = verb == Verb::Reload;
+    let takes_time = matches!(verb, Verb::Reload | Verb::Upgrade);
     let answer = link.ask(&question, if takes_time && wanted.wait { None } else { Some(PROMPT) })?;
     if verb == Verb::Stop && wanted.wait {
         link.wait_for_end();
@@ -80,6 +80,7 @@ fn question(verb: Verb, wanted: &Wanted) -> Question {
     let Wanted { wait, now, .. } = *wanted;
     match verb {
         Verb::Reload => Question { wait, ..Question::new("reload") },
+        Verb::Upgrade => Question { wait, ..Question::new("upgrade") },
         Verb::Recycle(pid) => Question { pid: Some(pid), ..Question::new("recycle") },
         Verb::Scale(count) => Question { count: Some(count), ..Question::new("scale") },
         Verb::Reopen => Question::new("reopen"),
@@ -105,6 +106,8 @@ fn show(wanted: &Wanted, answer: &Answer) -> Result<String, Trouble> {
         Verb::Workers => tables::workers(&Picture::of(answer)?.status, width(), paint()),
         Verb::Reload if wanted.wait => format!("reloaded: {who}\n"),
         Verb::Reload => format!("reloading: {who}\n"),
+        Verb::Upgrade if wanted.wait => format!("upgraded: {who}\n"),
+        Verb::Upgrade => format!("upgrading: {who}\n"),
         Verb::Recycle(pid) => format!("worker {pid} leaves when another serves: {who}\n"),
         Verb::Scale(count) => format!("{count} workers from now on: {who}\n"),
         Verb::Reopen => format!("log files reopened: {who}\n"),

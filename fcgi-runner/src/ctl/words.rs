@@ -31,6 +31,7 @@ pub(super) enum Verb {
     Workers,
     Top,
     Reload,
+    Upgrade,
     /// Of the worker with this process.
     Recycle(i32),
     /// To so many workers.
@@ -42,12 +43,13 @@ pub(super) enum Verb {
 }
 
 /// How each is written, and what it does.
-pub(super) const VERBS: [(&str, &str); 9] = [
+pub(super) const VERBS: [(&str, &str); 10] = [
     ("status", "how the server is, in a few lines (also without any command)"),
     ("workers", "all workers, and what they do now"),
     ("top", "the same, live: q quits, ? shows the keys"),
     ("stack [PID]", "what the threads of one worker, or of all, do in Python just now"),
     ("reload", "load the application anew; comes back when it serves, or cannot"),
+    ("upgrade", "replace program, Python and all by what is installed now, without a pause"),
     ("recycle PID", "replace one worker when its requests are done and another serves"),
     ("scale N", "have N workers from now on, until the server stops"),
     ("reopen", "open the log files anew"),
@@ -121,6 +123,7 @@ fn verb<'w>(name: &str, arguments: &mut impl Iterator<Item = &'w str>) -> Result
         "workers" => Verb::Workers,
         "top" => Verb::Top,
         "reload" => Verb::Reload,
+        "upgrade" => Verb::Upgrade,
         "recycle" => Verb::Recycle(argument(name, arguments, "the pid of a worker: `recycle 4711`")?),
         "scale" => Verb::Scale(argument(name, arguments, "a number of workers: `scale 8`")?),
         "stack" => Verb::Stack(arguments.next().map(|word| number(word, OF_STACK)).transpose()?),

@@ -34,6 +34,11 @@ pub fn heir_words(takes_connections: bool) -> String {
 const TAKES_CONNECTIONS: &str = "takes-connections";
 
 impl Master<'_> {
+    /// Whether a new server is starting.
+    pub(super) fn is_upgrading(&self) -> bool {
+        self.heir.is_some()
+    }
+
     /// Starts a new server, unless one is starting.
     pub(super) fn upgrade(&mut self) {
         if self.released || !self.policy.is_announced() || self.heir.is_some() {
@@ -84,6 +89,7 @@ impl Master<'_> {
         // From now on that is the one who speaks.
         self.job.manager = None;
         self.trouble = None;
+        self.note_upgrade(Ok(u32::try_from(pid).unwrap_or(0)));
         self.outcome = Some(Outcome::HandedOver);
         if let Some(listener) = self.job.control.leave_address() {
             // It goes on to be open elsewhere, so that closing it is not enough.
@@ -105,6 +111,7 @@ impl Master<'_> {
         let reason = reason.trim_end();
         tracing::error!(code = %Code::UPGRADE_GIVEN_UP, reason, "the upgrade was given up, this server goes on serving");
         self.trouble = Some(reason.to_owned());
+        self.note_upgrade(Err(reason.to_owned()));
         self.tell_ready();
     }
 

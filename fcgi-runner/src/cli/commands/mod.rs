@@ -19,7 +19,7 @@ pub(super) const COMMANDS: [(&str, &str); 3] = [
     ),
     (
         "fcgi-run ctl [COMMAND] [KEY=VALUE]... [--json]",
-        "look after a server that runs: status, workers, top, stack, reload, recycle, scale, reopen, stop; see `fcgi-run ctl help`",
+        "look after a server that runs: status, workers, top, stack, reload, upgrade, recycle, scale, reopen, stop; see `fcgi-run ctl help`",
     ),
     (
         "fcgi-run explain [CODE]...",

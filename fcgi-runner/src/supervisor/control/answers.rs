@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::client::Awaited;
-use super::message::{Answer, Wish};
+use super::message::{Answer, Introduction, Wish};
 use crate::os::fork::ProcessId;
 use crate::os::poller::Token;
 use crate::os::{ask, channel, socket};
@@ -41,6 +41,13 @@ impl Master<'_> {
             Wish::Reload { wait } => match self.may_renew().and_then(|()| self.order(Command::Reload)) {
                 Ok(()) if wait => return self.let_wait(token, Awaited::Reload),
                 Ok(()) => self.introduce(),
+                Err(why) => Answer::bad(why),
+            },
+            Wish::Upgrade { wait } => match self.may_renew().and_then(|()| self.order(Command::Upgrade)) {
+                // It may be over already, if there could not even be a beginning.
+                Ok(()) if wait && self.is_upgrading() => return self.let_wait(token, Awaited::Upgrade),
+                Ok(()) if self.is_upgrading() => self.introduce(),
+                Ok(()) => self.tell_failure(UPGRADE_FAILED, self.trouble.clone()),
                 Err(why) => Answer::bad(why),
             },
             Wish::Stack(pid) => match self.ask_for_stacks(pid) {
@@ -143,18 +150,36 @@ impl Master<'_> {
         let reason = result.err();
         let answer = match &reason {
             None => self.introduce(),
-            Some(reason) => Answer {
-                detail: Some(reason.clone()),
-                server: Some(self.job.control.introduction.clone()),
-                ..Answer::bad("the new workers cannot serve, the old ones go on")
-            },
+            Some(reason) => {
+                self.tell_failure("the new workers cannot serve, the old ones go on", Some(reason.clone()))
+            }
         };
         self.job.control.renewal = Some(Renewal { at: Instant::now(), reason });
         self.answer_waiting(Awaited::Reload, &answer);
     }
 
+    /// Tells those who wait for it that the new server serves, or why it does not.
+    pub(in crate::supervisor) fn note_upgrade(&mut self, result: Result<u32, String>) {
+        let answer = match result {
+            Ok(pid) => {
+                let server = Introduction { pid, ..self.job.control.introduction.clone() };
+                Answer { server: Some(server), ..Answer::good() }
+            }
+            Err(reason) => self.tell_failure(UPGRADE_FAILED, Some(reason)),
+        };
+        self.answer_waiting(Awaited::Upgrade, &answer);
+    }
+
+    fn tell_failure(&self, error: &str, detail: Option<String>) -> Answer {
+        Answer { detail, server: Some(self.job.control.introduction.clone()), ..Answer::bad(error) }
+    }
+
     /// Nobody waits for a reload of a server that stops.
     pub(in crate::supervisor) fn disappoint_waiting(&mut self) {
-        self.answer_waiting(Awaited::Reload, &Answer::bad("the server stops"));
+        for awaited in [Awaited::Reload, Awaited::Upgrade] {
+            self.answer_waiting(awaited, &Answer::bad("the server stops"));
+        }
     }
 }
+
+const UPGRADE_FAILED: &str = "the new server cannot serve, this one goes on";

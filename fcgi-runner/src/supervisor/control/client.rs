@@ -46,6 +46,7 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Awaited {
     Reload,
+    Upgrade,
     /// What this worker tells of its threads.
     Stacks(WorkerId),
     /// The end of the server, which is the end of the connection.

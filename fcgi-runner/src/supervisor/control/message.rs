@@ -44,6 +44,10 @@ pub enum Wish {
     Reload {
         wait: bool,
     },
+    /// Replace the whole server, the program included.
+    Upgrade {
+        wait: bool,
+    },
     /// Replace the worker with this process.
     Recycle(i32),
     /// Have so many workers.
@@ -117,6 +121,7 @@ impl Question {
             "hello" => Wish::Hello,
             "status" => Wish::Status,
             "reload" => Wish::Reload { wait: self.wait },
+            "upgrade" => Wish::Upgrade { wait: self.wait },
             "recycle" => Wish::Recycle(self.pid.ok_or_else(|| missing("pid"))?),
             "scale" => Wish::Scale(self.count.ok_or_else(|| missing("count"))?),
             "reopen" => Wish::Reopen,
