@@ -92,7 +92,7 @@ impl Counted {
 }
 
 fn bucket_of(duration: Duration) -> usize {
-    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let micros = duration.as_secs().saturating_mul(1_000_000).saturating_add(duration.subsec_micros().into());
     if micros < PARTS {
         return usize::try_from(micros).unwrap_or(0);
     }

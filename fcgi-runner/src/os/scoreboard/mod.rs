@@ -123,11 +123,13 @@ impl Scoreboard {
         let desks = self.desks(index);
         let arrived = arrived.saturating_duration_since(self.epoch);
         // A thread nearly always finds the desk free that it had before.
-        let last = LAST_DESK.get();
-        let mut order = (last..desks.len()).chain(0..last.min(desks.len()));
-        let number = order.find(|number| desks[*number].take(arrived, method, target))?;
+        let take = |desk: &&Desk| desk.take(arrived, method, target);
+        if let Some(desk) = desks.get(LAST_DESK.get()).filter(take) {
+            return Some(Seat(desk));
+        }
+        let (number, desk) = desks.iter().enumerate().find(|(_, desk)| take(desk))?;
         LAST_DESK.set(number);
-        Some(Seat(&desks[number]))
+        Some(Seat(desk))
     }
 
     /// Time since the board's beginning, from which all times on it are counted.

@@ -194,7 +194,9 @@ impl Tally {
             count.fetch_add(1, Ordering::Relaxed);
         }
         self.sent.fetch_add(sent, Ordering::Relaxed);
-        self.time.fetch_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let nanos =
+            duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos().into());
+        self.time.fetch_add(nanos, Ordering::Relaxed);
         self.durations.record(duration);
     }
 
