@@ -27,6 +27,7 @@ pub use roles::{ByRole, role_name};
 pub use run::Run;
 
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::messages::Code;
@@ -132,9 +133,14 @@ pub trait Host: ForkHooks + Send + Sync {
     }
 
     /// An application that says that the real one cannot be imported; for processes that a web server has started, and would
-    /// only start again and again.
-    fn substitute(&self) -> Option<Arc<dyn Application>> {
+    /// only start again and again, and for people who are writing it: those are shown why.
+    fn substitute(&self, _shown: Option<&LoadError>) -> Option<Arc<dyn Application>> {
         None
+    }
+
+    /// The files of all modules that are loaded in this process.
+    fn sources(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// What is worth knowing about the loaded application and what it runs in, as names and values; for `fcgi-run check`.

@@ -29,6 +29,23 @@ pub fn traceback_page(traceback: &str, message: Code) -> Vec<u8> {
     page(500, title, &content)
 }
 
+/// A complete answer with status 500 that shows why an application cannot be imported, and looks again every other second.
+pub fn broken_page(message: &str, hint: Option<&str>, code: Code) -> Vec<u8> {
+    let (cause, traceback) = message.split_once('\n').unwrap_or((message, ""));
+    let part = |tag: &str, text: &str| match text {
+        "" => String::new(),
+        text => format!("<{tag}>{}</{tag}>\n", escaped(text)),
+    };
+    let content = format!(
+        "<meta http-equiv=\"refresh\" content=\"2\">\n<h1>{}</h1>\n{}{}<p>{BROKEN_NOTE}</p>\n{}",
+        escaped(cause),
+        part("pre", traceback.trim_end()),
+        part("p", hint.unwrap_or_default()),
+        small_print(Some(code)),
+    );
+    page(500, reason_phrase(500), &content)
+}
+
 /// The same answer without its body, as HEAD wants it.
 pub fn without_body(mut page: Vec<u8>) -> Vec<u8> {
     if let Some(end) = page.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -82,12 +99,14 @@ fn escaped(text: &str) -> String {
 
 const DEBUG_NOTE: &str = "This page is shown because the option <code>debug</code> is on.";
 
+const BROKEN_NOTE: &str = "This page is shown because the option <code>reload</code> is on; it goes away when the application is mended.";
+
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:50rem;margin:4rem auto;padding:0 1rem}\
                      h1{font-size:1.5rem}small{color:#777}pre{overflow:auto;padding:1rem;background:#f4f4f4;color:#222}";
 
 #[cfg(test)]
 mod tests {
-    use super::{error_page, traceback_page, without_body};
+    use super::{broken_page, error_page, traceback_page, without_body};
     use crate::cgi::answer::parse_cgi_head;
     use crate::messages::Code;
 
@@ -146,6 +165,18 @@ mod tests {
             body_of(&page)
                 .contains("<pre>Traceback:\n  File &quot;&lt;x&gt;&quot;, line 1\nValueError: é</pre>")
         );
+    }
+
+    #[test]
+    fn a_broken_application_is_shown_escaped_and_looked_at_again() {
+        let page = broken_page("it <fails>\nTraceback:\n  <x>&\n", Some("mend <it>"), Code::SYNTAX_ERROR);
+        assert!(page.starts_with(b"Status: 500 Internal Server Error\r\n"));
+        let body = body_of(&page);
+        assert!(body.contains("<meta http-equiv=\"refresh\" content=\"2\">"));
+        assert!(body.contains(
+            "<h1>it &lt;fails&gt;</h1>\n<pre>Traceback:\n  &lt;x&gt;&amp;</pre>\n<p>mend &lt;it&gt;</p>"
+        ));
+        assert!(body.contains("<small>FR103</small>"));
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         start_timeout: read.time("starttimeout")?.filter(|time| !time.is_zero()),
         probe: read.text("probe")?,
         touch_reload: read.paths("touchreload")?,
+        reload: read.flag("reload")?.unwrap_or_default(),
         on_abort: read.choice("abort", ABORTS)?.unwrap_or(OnAbort::Ignore),
         preload: read.flag("preload")?.unwrap_or_default(),
         http: read.address("http")?,
@@ -72,6 +73,7 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         warnings,
     };
     settle_spare(&mut config, settings);
+    settle_reload(&mut config);
     warn_of_idle_options(&mut config, settings);
     Ok(config)
 }
@@ -116,6 +118,17 @@ fn times(read: &Reader<'_>) -> Result<Times, UsageError> {
         slow: read.time("slowtimeout")?.unwrap_or_default(),
         deadlock: read.time("deadlocktimeout")?.filter(|time| !time.is_zero()),
     })
+}
+
+/// Who develops sits before a terminal, and wants new code, also where it is broken.
+fn settle_reload(config: &mut Config) {
+    if !config.reload {
+        return;
+    }
+    config.daemonize.get_or_insert(false);
+    if std::mem::take(&mut config.preload) {
+        config.warnings.push("`preload` does nothing beside `reload`".to_owned());
+    }
 }
 
 /// Refuses by name the other protocols that `runfcgi` knew.

@@ -103,6 +103,8 @@ pub struct Config {
     pub probe: Option<String>,
     /// Files that are touched for a reload.
     pub touch_reload: Vec<PathBuf>,
+    /// Whether sources are watched, and the application is loaded anew when they change.
+    pub reload: bool,
     /// What to do with a request that nobody waits for any more.
     pub on_abort: OnAbort,
     /// Whether the application is imported before the workers are forked.

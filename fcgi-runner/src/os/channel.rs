@@ -23,6 +23,8 @@ pub enum Report {
     ImportFailed(String),
     /// Something else failed before the worker could serve.
     StartFailed(String),
+    /// Files of which the application is made, one a line.
+    Sources(String),
     /// The worker takes no more connections and ends by itself.
     Leaving,
     /// The worker is to be replaced, and serves until it is; `urgent`: as soon as others can do without it.
@@ -75,6 +77,7 @@ impl Line {
             Report::Ready => (b'R', ""),
             Report::ImportFailed(text) => (b'I', text),
             Report::StartFailed(text) => (b'F', text),
+            Report::Sources(text) => (b'S', text),
             Report::Leaving => (b'L', ""),
             Report::Due { reason, urgent } => {
                 return self.send(&[IoSlice::new(&[b'D', reason.code(), u8::from(*urgent)])]);
@@ -119,6 +122,7 @@ impl Line {
                 b'R' => Some(Report::Ready),
                 b'I' => Some(Report::ImportFailed(text())),
                 b'F' => Some(Report::StartFailed(text())),
+                b'S' => Some(Report::Sources(text())),
                 b'L' => Some(Report::Leaving),
                 b'D' => {
                     let reason = message.get(1).and_then(|code| Reason::from_code(*code))?;

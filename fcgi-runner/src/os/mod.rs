@@ -29,6 +29,7 @@ pub mod reason;
 pub mod scoreboard;
 pub mod signals;
 pub mod socket;
+pub mod sources;
 pub mod stdio;
 pub mod thread;
 pub mod wake;

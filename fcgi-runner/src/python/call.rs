@@ -19,7 +19,7 @@ use super::objects::{Objects, SpareObjects};
 use super::stack;
 use super::start_response::{StartResponse, body_bytes, to_python};
 use super::strings::readable;
-use crate::app::{Answer, Application, Blocker, ByRole, Request, TIMEOUT_TEXT, ThreadStack};
+use crate::app::{Application, Blocker, ByRole, Request, TIMEOUT_TEXT, ThreadStack};
 use crate::cgi::page;
 use crate::messages::Code;
 
@@ -296,13 +296,4 @@ pub(super) fn traceback(py: Python<'_>, error: &PyErr) -> String {
         let memory = error.is_instance_of::<PyMemoryError>(py);
         if memory { "MemoryError\n".to_owned() } else { format!("{error}\n") }
     })
-}
-
-/// Ends an answer without an application: used where the application could not be imported.
-pub(super) fn refuse(request: &Arc<Request>, text: &str, blocker: &PyBlocker<'_>) {
-    Answer::new(request.clone()).fail(
-        500,
-        &page::error_page(500, "", text, Some(Code::NOT_IMPORTED)),
-        blocker,
-    );
 }

@@ -1,6 +1,7 @@
-//! What `fcgi-run check` wants to know of an interpreter and of a Django project in it.
+//! What the rest of the house wants to know of an interpreter: for `fcgi-run check`, and which files are to be watched.
 
 use std::ffi::CStr;
+use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
@@ -8,6 +9,19 @@ use pyo3::prelude::*;
 pub(super) fn facts(py: Python<'_>) -> PyResult<Vec<(String, String)>> {
     let helper = PyModule::from_code(py, FACTS, c"fcgi_runner/facts.py", c"fcgi_runner_facts")?;
     helper.getattr("facts")?.call0()?.extract()
+}
+
+/// The files of all modules; those that have none, or an odd one, are left out.
+pub(super) fn sources(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    let modules = py.import("sys")?.getattr("modules")?.call_method0("copy")?.call_method0("values")?;
+    let mut files = Vec::new();
+    for module in modules.try_iter()? {
+        // A module may be any object, with a `__getattr__` of its own.
+        if let Ok(file) = module?.getattr("__file__").and_then(|file| file.extract::<PathBuf>()) {
+            files.push(file);
+        }
+    }
+    Ok(files)
 }
 
 /// Settings may be of any type, and reading them may raise: what cannot be told is left out.

@@ -6,13 +6,14 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::blocker::PyBlocker;
-use super::call::{PythonApplication, refuse, traceback};
+use super::call::{PythonApplication, traceback};
 use super::child;
 use super::environ::EnvironBuilder;
 use super::facts;
@@ -22,25 +23,27 @@ use super::loader::{self, SearchPath, Target};
 use super::objects::SpareObjects;
 use super::output;
 use super::recycle::Wish;
-use crate::app::{
-    Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, Request, role_name,
-};
+use super::substitute::Substitute;
+use crate::app::{Application, Blocker, ByRole, Host, LoadError, PlainBlocker, ProcessModel, role_name};
 use crate::messages::Code;
 use crate::os::fork::ForkHooks;
 use crate::os::process;
 
 /// What the interpreter is started with, and what it is to import.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct PythonOptions {
     pub targets: ByRole<Target>,
-    pub search_path: Vec<std::path::PathBuf>,
-    pub virtualenv: Option<std::path::PathBuf>,
+    pub search_path: Vec<PathBuf>,
+    pub virtualenv: Option<PathBuf>,
     pub script_name: Option<String>,
     pub debug: bool,
     /// Whether the application is interrupted when its visitor has gone.
     pub interrupts: bool,
     /// Whether requests have a time limit, at which the application is interrupted.
     pub limits: bool,
+    /// Whether the code changes while it is served.
+    pub changes: bool,
 }
 
 /// An interpreter: one that is started in each worker, or the one that has started us.
@@ -86,6 +89,11 @@ impl PythonHost {
             return Ok(callables.map(|callable| callable.clone_ref(py)));
         }
         SearchPath(self.options.search_path.clone()).apply(py).map_err(|error| internal(py, &error))?;
+        if self.options.changes {
+            // Compiled code is told from its source by the second of its change and its size alone.
+            let result = py.import("sys").and_then(|sys| sys.setattr("dont_write_bytecode", true));
+            result.map_err(|error| internal(py, &error))?;
+        }
         interrupt::provide_exceptions(py).map_err(|error| internal(py, &error))?;
         self.options.targets.try_map(|role, target| match (target, self.given.of(role)) {
             (Target::Given, Some(callable)) => Ok(callable.clone_ref(py)),
@@ -155,8 +163,16 @@ impl Host for PythonHost {
         result
     }
 
-    fn substitute(&self) -> Option<Arc<dyn Application>> {
-        Some(Arc::new(Substitute))
+    fn substitute(&self, shown: Option<&LoadError>) -> Option<Arc<dyn Application>> {
+        // Without an interpreter there is nothing to import with, whatever is mended.
+        interpreter::is_started().then(|| Arc::new(Substitute::new(shown)) as Arc<dyn Application>)
+    }
+
+    fn sources(&self) -> Vec<PathBuf> {
+        if !interpreter::is_started() {
+            return Vec::new();
+        }
+        Python::attach(|py| facts::sources(py).unwrap_or_default())
     }
 
     fn facts(&self) -> Vec<(String, String)> {
@@ -328,18 +344,4 @@ fn check_threads(py: Python<'_>) -> Result<(), LoadError> {
 fn internal(py: Python<'_>, error: &PyErr) -> LoadError {
     let message = format!("the interpreter is not usable\n{}", traceback(py, error));
     LoadError { code: Code::INTERPRETER_BROKEN, message, hint: None }
-}
-
-struct Substitute;
-
-impl Application for Substitute {
-    fn serve(&self, request: &Arc<Request>) {
-        Python::attach(|py| {
-            refuse(
-                request,
-                "The application cannot be imported. The error log says why.",
-                &PyBlocker::new(py),
-            );
-        });
-    }
 }

@@ -21,6 +21,7 @@ mod runs;
 mod stack;
 mod start_response;
 mod strings;
+mod substitute;
 mod time_limit;
 
 pub use host::{PythonHost, PythonOptions};

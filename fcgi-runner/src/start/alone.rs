@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::address::Address;
 use super::cgi_fallback::Bridge;
+use super::develop::{warn_of_no_master, watch};
 use super::life::Plan;
 use super::logs::Capture;
-use super::serve::{Server, give_good_news, system, watch};
+use super::serve::{Server, give_good_news, system};
 use super::{Ended, Problem, tell};
 use crate::app::{Application, probe};
 use crate::exit::ExitStatus;
@@ -18,6 +19,9 @@ use crate::supervisor::Failure;
 impl Server<'_> {
     /// Serves without a master, until the end.
     pub(super) fn run_alone(&self, plan: &Plan<'_>, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
+        if self.config.reload {
+            warn_of_no_master();
+        }
         if Capture::is_wanted(self.config, &self.logs) {
             let code = Code::NOBODY_CAPTURES;
             tracing::warn!(%code, "what the application prints goes to standard error, and not to the log");
@@ -34,7 +38,7 @@ impl Server<'_> {
             Ok(app) => app,
             Err(problem) => {
                 tell(&problem.to_string());
-                self.host.substitute().ok_or(problem)?
+                self.host.substitute(None).ok_or(problem)?
             }
         };
         give_good_news(verdict, "");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fcgi_proto::server::{self, Roles};
 use fcgi_proto::{Limits, ServerValues};
 
-use super::{doors, logs, problem};
+use super::{develop, doors, logs, problem};
 use crate::app::{Application, Host, probe};
 use crate::config::{Config, Method, Pool};
 use crate::messages::Code;
@@ -62,14 +62,19 @@ impl Plan<'_> {
     /// The life of a forked worker; gives its exit status.
     pub(super) fn live(&self, line: Line, slot: usize) -> i32 {
         self.board.slot(slot).set_pid(std::process::id());
-        let app = match self.host.load() {
-            Ok(app) => app,
+        let loaded = self.host.load();
+        develop::report_sources(self.config, &*self.host, &line);
+        let (app, is_real) = match loaded {
+            Ok(app) => (app, true),
             Err(error) => {
-                line.report(&Report::ImportFailed(problem::report(&error)));
-                return 3;
+                let Some(app) = develop::substitute(self.config, &*self.host, &error) else {
+                    line.report(&Report::ImportFailed(problem::report(&error)));
+                    return 3;
+                };
+                (app, false)
             }
         };
-        if let Some(page) = &self.config.probe {
+        if let Some(page) = self.config.probe.as_ref().filter(|_| is_real) {
             line.report(&Report::Probing);
             if let Err(text) = probe(&*app, page) {
                 line.report(&Report::ImportFailed(Code::PROBE_FAILED.tag(&text)));

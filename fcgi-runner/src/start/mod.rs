@@ -7,6 +7,7 @@ mod address;
 mod alone;
 mod cgi_fallback;
 mod check;
+mod develop;
 mod doors;
 mod life;
 mod logs;
@@ -146,8 +147,10 @@ fn start(
         tell(&format!("warning: {warning}\n"));
     }
     let roles = found.targets.roles();
+    let folders = found.search_path.clone();
     let host: Arc<dyn Host> = host(config, door, found);
     let mut server = Server::bind(config, surroundings, address, host.clone(), roles, logs.clone())?;
+    server.folders = folders;
     let entered = if daemonize && !surroundings.is_heir {
         if config.errlog.is_none() {
             tell("warning: without errlog= messages of the server and of the application go nowhere\n");
@@ -187,6 +190,7 @@ fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
         debug: config.debug,
         interrupts: config.on_abort == OnAbort::Interrupt,
         limits: config.times.request.is_some(),
+        changes: config.reload,
     }))
 }
 

@@ -5,11 +5,12 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use fcgi_proto::server::Roles;
 
 use super::address::{Address, Own, PATIENCE};
+use super::develop;
 use super::doors::{self, Doors};
 use super::life::{Plan, thread_rules};
 use super::logs::Capture;
@@ -28,11 +29,10 @@ use crate::os::pidfile::Pidfile;
 use crate::os::scoreboard::Scoreboard;
 use crate::os::signals::{self, Blocked};
 use crate::os::stdio::LogFiles;
-use crate::os::watch::Watch;
 use crate::status::About;
 use crate::supervisor::control::Control;
 use crate::supervisor::policy::{Pool, Rules};
-use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Queues, Record, Watched};
+use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Queues, Record};
 
 /// A server with its listeners.
 pub(super) struct Server<'s> {
@@ -45,6 +45,8 @@ pub(super) struct Server<'s> {
     preview: Option<Preview>,
     pub(super) doors: Doors,
     pub(super) logs: LogFiles,
+    /// Where the application's modules are looked for.
+    pub(super) folders: Vec<PathBuf>,
     pidfile: Option<Pidfile>,
     control: Control,
     /// The folder of a socket that only the preview front uses.
@@ -86,6 +88,7 @@ impl<'s> Server<'s> {
             listeners,
             preview,
             logs,
+            folders: Vec::new(),
             pidfile: None,
             control: Control::default(),
             private,
@@ -289,7 +292,7 @@ impl<'s> Server<'s> {
             manager: self.surroundings.manager.as_ref(),
             succession: &|control, mask| self.start_heir(pidfile, plan.handoff.as_deref(), control, mask),
             is_heir: self.surroundings.is_heir,
-            watched: Watched { touched: watch(&self.config.touch_reload), script: watch(self.script()) },
+            watched: develop::watched(self.config, &*self.host, &self.folders, self.script()),
         })
     }
 
@@ -382,10 +385,6 @@ impl<'s> Server<'s> {
         }
         self.doors.announce();
     }
-}
-
-pub(super) fn watch<'f>(files: impl IntoIterator<Item = &'f PathBuf>) -> Option<Watch> {
-    Watch::begin(files.into_iter().cloned(), Instant::now())
 }
 
 /// Lets the launcher end well, or the server before.

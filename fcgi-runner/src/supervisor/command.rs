@@ -16,6 +16,8 @@ pub enum Command {
     Reload,
     /// Replace the server by a new one, with the sockets of this one.
     Upgrade,
+    /// Replace all workers at once; requests wait meanwhile.
+    Restart,
     /// Stop when the running requests are done; a second time, at once.
     Stop,
     /// Stop at once.
@@ -82,6 +84,7 @@ impl Master<'_> {
             Command::Reload if self.job.host.is_given() => return Err(Refused::CannotReload),
             Command::Reload => self.reload(),
             Command::Upgrade => self.upgrade(),
+            Command::Restart => self.renew(Event::Restart),
             Command::Stop => self.stop(),
             Command::StopNow => {
                 self.tell_stopping();
@@ -155,10 +158,14 @@ impl Master<'_> {
 
     fn reload(&mut self) {
         tracing::info!("reloading: new workers start, the old ones leave when these serve");
+        self.renew(Event::Reload);
+    }
+
+    fn renew(&mut self, event: Event) {
         self.tell_reloading();
         self.failure = None;
         self.renew_nursery();
-        self.tell_policy(Event::Reload);
+        self.tell_policy(event);
     }
 
     /// All workers are new, or the new ones cannot serve.

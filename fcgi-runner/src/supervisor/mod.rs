@@ -254,6 +254,7 @@ impl Master<'_> {
                 Heard::Message(Report::Probing) => child.is_probing = true,
                 Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),
                 Heard::Message(Report::StartFailed(text)) => self.worker_failed(id, Failure::Start(text)),
+                Heard::Message(Report::Sources(text)) => self.watch_sources(&text),
                 Heard::Message(Report::Leaving) => {
                     child.retired = true;
                     self.show_phase(id, Phase::Leaving);

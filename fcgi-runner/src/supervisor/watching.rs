@@ -1,8 +1,10 @@
 //! Files that the master watches: those that are touched for a reload, and the script that a web server has started.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::{Command, Master};
+use crate::os::sources::Sources;
 use crate::os::watch::Watch;
 
 /// What is watched; nothing of it costs anything where it is not asked for.
@@ -12,6 +14,8 @@ pub struct Watched {
     pub touched: Option<Watch>,
     /// A change of this ends the server, so that whoever has started it starts the new one.
     pub script: Option<Watch>,
+    /// A change of these replaces the workers at once.
+    pub sources: Option<Sources>,
 }
 
 impl Master<'_> {
@@ -30,11 +34,23 @@ impl Master<'_> {
                 self.obey(Command::Reload);
             }
         }
+        if let Some(file) = self.job.watched.sources.as_mut().and_then(|sources| sources.look(now)) {
+            tracing::info!(file = %file.display(), "changed: loading the application anew");
+            self.obey(Command::Restart);
+        }
+    }
+
+    /// Watches what a worker has imported.
+    pub(super) fn watch_sources(&mut self, text: &str) {
+        if let Some(sources) = &mut self.job.watched.sources {
+            sources.add(text.lines().map(PathBuf::from));
+        }
     }
 
     /// When [`Master::mind_files`] has something to do.
     pub(super) fn files_want_at(&self) -> Option<Instant> {
-        let Watched { touched, script } = &self.job.watched;
-        touched.iter().chain(script).map(Watch::next_look).min().filter(|_| !self.released)
+        let Watched { touched, script, sources } = &self.job.watched;
+        let files = touched.iter().chain(script).map(Watch::next_look);
+        files.chain(sources.iter().map(Sources::next_look)).min().filter(|_| !self.released)
     }
 }

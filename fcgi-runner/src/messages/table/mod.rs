@@ -20,6 +20,7 @@
 mod application;
 mod check;
 mod control;
+mod develop;
 mod limits;
 mod logs;
 mod preview;
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         requests::MESSAGES,
         preview::MESSAGES,
         check::MESSAGES,
+        develop::MESSAGES,
         renew::MESSAGES,
         limits::MESSAGES,
         status::MESSAGES,

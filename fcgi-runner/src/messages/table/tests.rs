@@ -107,6 +107,7 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR329", Code::NO_ERRLOG),
     ("FR330", Code::IMPORT_SLOW),
     ("FR331", Code::MANY_WORKERS),
+    ("FR350", Code::RELOAD_WITHOUT_MASTER),
     ("FR420", Code::PROBE_FAILED),
     ("FR421", Code::NOT_READY_IN_TIME),
     ("FR422", Code::UPGRADE_GIVEN_UP),

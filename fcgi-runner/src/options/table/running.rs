@@ -182,6 +182,15 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
     ),
     option(
         Section::Running,
+        "reload",
+        Flag,
+        "BOOL",
+        Preset::Value("false"),
+        "For development: load the application anew when a Python file or a template changes, and show in the browser why \
+         it cannot be imported. Stays in the foreground",
+    ),
+    option(
+        Section::Running,
         "config",
         Path,
         "FILE",

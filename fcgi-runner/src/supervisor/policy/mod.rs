@@ -83,6 +83,8 @@ pub enum Event {
     HandOver,
     /// Replace all workers.
     Reload,
+    /// Replace all workers, the old ones at once.
+    Restart,
     /// One worker more, for good.
     More,
     /// One worker less, for good.
@@ -227,7 +229,8 @@ impl Policy {
             Event::Stop => self.stop(now, false),
             Event::StopNow => self.stop(now, true),
             Event::HandOver => self.hand_over(now),
-            Event::Reload => self.reload(now),
+            Event::Reload => self.reload(false, now),
+            Event::Restart => self.reload(true, now),
             Event::More => self.scale(self.scale_now() + 1),
             Event::Fewer => self.scale(self.scale_now().saturating_sub(1)),
             Event::Scale(count) => self.scale(count),

@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::{Action, Phase, Policy, Pool, Reason, Stage, WorkerId};
 
 impl Policy {
-    pub(super) fn reload(&mut self, now: Instant) {
+    /// `at_once`: the old workers leave now, and requests wait until the new ones serve. Who develops has no use for old code.
+    pub(super) fn reload(&mut self, at_once: bool, now: Instant) {
         if matches!(self.phase, Phase::Stopping { .. }) || !self.announced {
             return;
         }
@@ -15,6 +16,9 @@ impl Policy {
         self.generation = self.next_generation();
         self.phase = Phase::Reloading;
         self.forget_deaths();
+        if at_once {
+            self.dismiss_old(usize::MAX, now);
+        }
         self.spawn(None, now);
     }
 

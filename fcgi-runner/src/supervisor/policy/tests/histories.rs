@@ -18,6 +18,7 @@ enum Step {
     Due(usize, bool),
     Visitors(usize),
     Reload,
+    Restart,
     More,
     Fewer,
     Scale(usize),
@@ -39,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..16usize, prop::bool::weighted(0.2)).prop_map(|(at, urgent)| Step::Due(at, urgent)),
         4 => (0..9usize).prop_map(Step::Visitors),
         1 => Just(Step::Reload),
+        1 => Just(Step::Restart),
         1 => Just(Step::More),
         1 => Just(Step::Fewer),
         1 => (0..12usize).prop_map(Step::Scale),
@@ -127,6 +129,7 @@ impl World {
             }
             Step::Visitors(_) => {}
             Step::Reload => self.send(Event::Reload),
+            Step::Restart => self.send(Event::Restart),
             Step::More => self.send(Event::More),
             Step::Fewer => self.send(Event::Fewer),
             Step::Scale(count) => self.send(Event::Scale(count)),
@@ -196,12 +199,12 @@ proptest! {
         prop_assert_eq!(world.finished(), Some(Verdict::Stopped));
     }
 
-    /// While nobody dies, and those that start come to serve, capacity never falls below what the rules promise.
+    /// While nobody dies, those that start come to serve, and nobody develops, capacity never falls below what the rules promise.
     #[test]
     fn enough_serve_all_the_time(rules in any_rules(), steps in prop::collection::vec(step(), 0..150)) {
         let mut world = World::serving(rules);
         for step in steps {
-            if matches!(step, Step::Fail(_) | Step::Die(_) | Step::Leave(_)) {
+            if matches!(step, Step::Fail(_) | Step::Die(_) | Step::Leave(_) | Step::Restart) {
                 continue;
             }
             let before = world.staying();

@@ -4,6 +4,7 @@ mod demand;
 mod histories;
 mod recycle;
 mod renewal;
+mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
 
