@@ -12,7 +12,7 @@ use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getuid};
 use tempfile::TempDir;
 
 use crate::binary::binary;
@@ -125,6 +125,8 @@ impl Sandbox {
             }
         }
         command.env("PYTHONDONTWRITEBYTECODE", "1");
+        // Root is warned unless it says that it means it.
+        command.env("FCGI_RUN_USER", getuid().to_string());
         command
     }
 

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use crate::messages::Code;
 use crate::os::fork::ForkHooks;
+use crate::os::process;
 
 /// Something that answers requests.
 pub trait Application: Send + Sync {
@@ -171,6 +172,12 @@ pub trait Host: ForkHooks + Send + Sync {
     /// Whether application threads run at the same time, and not by turns as they do under an interpreter's lock.
     fn runs_in_parallel(&self) -> bool {
         false
+    }
+
+    /// Changes the environment of this process, which has one thread of ours, as the application is to find it; `None` removes
+    /// a variable.
+    fn set_environment(&self, variables: &[(&str, Option<String>)]) {
+        process::set_variables(variables);
     }
 
     /// Tells the application how many processes and threads it is served by.

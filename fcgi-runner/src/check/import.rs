@@ -101,7 +101,7 @@ impl Import<'_> {
     fn live(&self, mut line: &UnixStream, output: PathBuf) {
         let output = Destination::File(output);
         // What it prints must not get between our lines.
-        let _ = LogFiles { out: Some(output.clone()), err: Some(output) }.open();
+        let _ = LogFiles { out: Some(output.clone()), err: Some(output), ..LogFiles::default() }.redirect();
         if let Some(folder) = self.workdir {
             let _ = std::env::set_current_dir(folder);
         }

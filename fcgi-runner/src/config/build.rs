@@ -10,10 +10,11 @@ use super::{
     control::control,
     listen::listen,
     log_format::{self, Pattern},
+    security,
     settings::Settings,
     status::status,
 };
-use crate::options::{Origin, Preset, UsageError, Value, find};
+use crate::options::{Client, Origin, Preset, UsageError, Value, find};
 
 /// Puts a [`Config`] together. `warnings` are those that have come up so far.
 ///
@@ -70,6 +71,7 @@ pub fn build(settings: &Settings, start_dir: &Path, warnings: Vec<String>) -> Re
         http: read.address("http")?,
         statics: read.mounts("static")?,
         status: status(&read)?,
+        security: security::security(&read)?,
         warnings,
     };
     settle_spare(&mut config, settings);
@@ -172,29 +174,23 @@ fn settle_spare(config: &mut Config, settings: &Settings) {
 
 /// Warns of options that do nothing because another one is missing.
 fn warn_of_idle_options(config: &mut Config, settings: &Settings) {
-    let mut idle = |option: &str, needed: &str| {
+    let is_typed = |option: &str| settings.last(option).is_some();
+    let others = [
+        (config.http.is_none() && !config.statics.is_empty(), "static", "http"),
+        (config.times.request.is_none() && is_typed("killgrace"), "killgrace", "requesttimeout"),
+        (config.slowlog.is_none() && is_typed("slowtimeout"), "slowtimeout", "slowlog"),
+        (config.status.socket.is_none() && is_typed("statusmode"), "statusmode", "statussocket"),
+        (
+            config.status.port.is_none() && config.status.path.is_none() && is_typed("statusallow"),
+            "statusallow",
+            "statuspath` or `statusport",
+        ),
+    ];
+    let others = others.into_iter().filter(|(idle, ..)| *idle).map(|(_, option, needed)| (option, needed));
+    let of_files = security::idle_options(config).map(|option| (option, "socket"));
+    let idle: Vec<_> = others.chain(of_files).collect();
+    for (option, needed) in idle {
         config.warnings.push(format!("`{option}` does nothing without `{needed}`"));
-    };
-    if config.http.is_none() && !config.statics.is_empty() {
-        idle("static", "http");
-    }
-    if config.times.request.is_none() && settings.last("killgrace").is_some() {
-        idle("killgrace", "requesttimeout");
-    }
-    if config.slowlog.is_none() && settings.last("slowtimeout").is_some() {
-        idle("slowtimeout", "slowlog");
-    }
-    if config.status.socket.is_none() && settings.last("statusmode").is_some() {
-        idle("statusmode", "statussocket");
-    }
-    if config.status.port.is_none() && config.status.path.is_none() && settings.last("statusallow").is_some()
-    {
-        idle("statusallow", "statuspath` or `statusport");
-    }
-    if config.socket_mode.is_some()
-        && matches!(config.listen, super::Listen::Tcp { .. } | super::Listen::Fd(_))
-    {
-        idle("socketmode", "socket");
     }
 }
 
@@ -220,11 +216,11 @@ impl Reader<'_> {
         self.settings.all(name).iter().map(|setting| setting.read(name, self.start_dir)).collect()
     }
 
-    fn flag(&self, name: &str) -> Result<Option<bool>, UsageError> {
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, UsageError> {
         Ok(self.value(name)?.and_then(|value| if let Value::Flag(flag) = value { Some(flag) } else { None }))
     }
 
-    fn number(&self, name: &str) -> Result<Option<u64>, UsageError> {
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, UsageError> {
         Ok(self
             .value(name)?
             .and_then(|value| if let Value::Number(number) = value { Some(number) } else { None }))
@@ -259,7 +255,7 @@ impl Reader<'_> {
         Ok(self.value(name)?.and_then(|value| if let Value::Log(place) = value { Some(place) } else { None }))
     }
 
-    fn words(&self, name: &str) -> Result<Vec<String>, UsageError> {
+    pub(super) fn words(&self, name: &str) -> Result<Vec<String>, UsageError> {
         let lists = self.values(name)?.into_iter().map(|value| match value {
             Value::Words(words) => words,
             _ => Vec::new(),
@@ -273,6 +269,15 @@ impl Reader<'_> {
             _ => Vec::new(),
         });
         Ok(lists.flatten().collect())
+    }
+
+    /// Those who may connect, of all places where they may be given; `None` when none was.
+    pub(super) fn clients(&self, name: &str) -> Result<Option<Vec<Client>>, UsageError> {
+        let lists = self.values(name)?.into_iter().filter_map(|value| match value {
+            Value::Clients(clients) => Some(clients),
+            _ => None,
+        });
+        Ok(lists.reduce(|all, more| [all, more].concat()))
     }
 
     pub(super) fn address(&self, name: &str) -> Result<Option<HttpAddress>, UsageError> {

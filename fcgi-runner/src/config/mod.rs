@@ -10,6 +10,7 @@ pub mod environment;
 pub mod file;
 mod listen;
 pub mod log_format;
+mod security;
 pub mod settings;
 pub mod sites;
 mod status;
@@ -18,6 +19,7 @@ use std::{path::PathBuf, time::Duration};
 
 pub use self::control::ControlSocket;
 pub use self::log_format::AccessRules;
+pub use self::security::Security;
 pub use self::sites::{Site, Sites};
 pub use self::status::StatusConfig;
 pub use crate::options::LogPlace;
@@ -115,6 +117,8 @@ pub struct Config {
     pub statics: Vec<StaticMount>,
     /// Where the server tells how it is doing.
     pub status: StatusConfig,
+    /// Who the workers run as, and who may connect.
+    pub security: Security,
     /// What is odd but no error, to be logged, one line each.
     pub warnings: Vec<String>,
 }

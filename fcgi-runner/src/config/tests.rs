@@ -21,12 +21,12 @@ fn try_config(line: &str, variables: &[(&str, &str)], start_dir: &Path) -> Resul
 }
 
 #[track_caller]
-fn config(line: &str) -> Config {
+pub(super) fn config(line: &str) -> Config {
     try_config(line, &[], Path::new("/start")).unwrap()
 }
 
 #[track_caller]
-fn cause(line: &str) -> String {
+pub(super) fn cause(line: &str) -> String {
     try_config(line, &[], Path::new("/start")).unwrap_err()
 }
 

@@ -4,11 +4,13 @@
 //! environment variable, the entry in the help and the entry in the man page. [`value`] turns the text of one value
 //! into a [`value::Value`]; what the values mean together is decided in the room `config`.
 
+mod clients;
 pub mod error;
 mod networks;
 pub mod table;
 pub mod value;
 
+pub use clients::Client;
 pub use error::{Origin, UsageError};
 pub use table::all;
 pub use value::{LogPlace, Value, ValueKind};
@@ -64,11 +66,13 @@ pub enum Section {
     Preview,
     /// How the server is doing.
     Status,
+    /// Who the workers run as, and who may connect.
+    Security,
 }
 
 impl Section {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Address,
         Self::Application,
         Self::Processes,
@@ -78,6 +82,7 @@ impl Section {
         Self::Limits,
         Self::Preview,
         Self::Status,
+        Self::Security,
     ];
 
     /// The heading.
@@ -92,6 +97,7 @@ impl Section {
             Self::Limits => "Limits",
             Self::Preview => "Preview without a web server",
             Self::Status => "Status",
+            Self::Security => "Who it runs as, and who may come in",
         }
     }
 }
@@ -99,7 +105,7 @@ impl Section {
 impl OptionSpec {
     /// Whether it may be given several times, and as an array in the configuration file.
     pub const fn repeatable(&self) -> bool {
-        matches!(self.value, ValueKind::PathList | ValueKind::Words | ValueKind::Mount)
+        matches!(self.value, ValueKind::PathList | ValueKind::Words | ValueKind::Mount | ValueKind::Clients)
     }
 
     /// The environment variable: `FCGI_RUN_MAXSPARE`.
@@ -129,9 +135,13 @@ pub fn find(name: &str) -> Option<&'static OptionSpec> {
 
 /// The words that mean the most nearly the same, for a typing error; `None` if nothing comes near.
 pub fn nearest(typed: &str) -> Option<&'static str> {
-    let typed = canonical(typed);
     let words = all().flat_map(|option| option.aliases.iter().chain([&option.name]));
-    let scored = words.map(|word| (strsim::jaro_winkler(&typed, word), *word));
+    nearest_of(&canonical(typed), words.copied())
+}
+
+/// The one of some words that means the most nearly the same; `None` if nothing comes near.
+pub fn nearest_of<W: AsRef<str>>(typed: &str, words: impl Iterator<Item = W>) -> Option<W> {
+    let scored = words.map(|word| (strsim::jaro_winkler(typed, word.as_ref()), word));
     let best = scored.max_by(|(left, _), (right, _)| left.total_cmp(right))?;
     (best.0 >= NEAR_ENOUGH).then_some(best.1)
 }
@@ -215,7 +225,7 @@ mod tests {
         ] {
             assert_eq!(nearest(typed), Some(meant), "{typed}");
         }
-        for typed in ["chroot", "xyzzy", ""] {
+        for typed in ["quux", "xyzzy", ""] {
             assert_eq!(nearest(typed), None, "{typed}");
         }
     }
@@ -236,7 +246,10 @@ mod tests {
     fn lists_are_what_can_be_repeated() {
         let repeatable: Vec<_> =
             all().filter(|option| option.repeatable()).map(|option| option.name).collect();
-        assert_eq!(repeatable, ["pythonpath", "touchreload", "accessskip", "redact", "static"]);
+        assert_eq!(
+            repeatable,
+            ["pythonpath", "touchreload", "accessskip", "redact", "static", "groups", "allowedclients"]
+        );
         assert_eq!(find("socket").unwrap().value, ValueKind::Path);
     }
 }

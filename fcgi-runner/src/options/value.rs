@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use super::clients::{Client, read_list};
 use super::networks::read_networks;
 
 /// The words of a choice: each with its synonyms, the first one being what comes out.
@@ -63,6 +64,8 @@ pub enum ValueKind {
     OwnPage,
     /// Addresses and networks, with commas between them.
     Networks,
+    /// Who may connect, with commas between them.
+    Clients,
 }
 
 /// A value that has been read.
@@ -100,6 +103,8 @@ pub enum Value {
     },
     /// Of networks: addresses, and how many leading bits count.
     Networks(Vec<(std::net::IpAddr, u8)>),
+    /// Of those who may connect.
+    Clients(Vec<Client>),
     /// An empty text, path or address: as if nothing had been typed.
     Nothing,
 }
@@ -169,6 +174,7 @@ impl ValueKind {
             Self::Address => read_address(text),
             Self::OwnPage => read_page(text).map(Value::Text),
             Self::Networks => read_networks(text).map(Value::Networks),
+            Self::Clients => read_list(text).map(Value::Clients),
             Self::Text | Self::Path | Self::Log | Self::PathList | Self::Mount => None,
         }
     }
@@ -195,6 +201,7 @@ impl ValueKind {
             Self::Mount => "a URL and a directory".to_owned(),
             Self::OwnPage => "a path that begins with a slash, of plain letters and digits".to_owned(),
             Self::Networks => "a list of addresses and networks".to_owned(),
+            Self::Clients => "a list of addresses, networks, users and groups".to_owned(),
         }
     }
 
@@ -218,6 +225,9 @@ impl ValueKind {
             Self::Address => format!("write host and port, as in `{name}=127.0.0.1:8000`"),
             Self::OwnPage => format!("write `{name}=/server-status`, without a host and without `?`"),
             Self::Networks => format!("write numbers, as in `{name}=127.0.0.1,::1,10.0.0.0/8`"),
+            Self::Clients => format!(
+                "write `{name}=10.0.0.5,10.1.0.0/16,fd00::/8` for TCP, `{name}=user:www-data` for a Unix socket, or `any`"
+            ),
             Self::Mount => format!("write both with an equals sign between, as in `{name}=/static/=public`"),
         }
     }

@@ -1,16 +1,19 @@
 //! Messages between the master and its workers.
 //!
 //! A line is a pair of `SOCK_SEQPACKET` sockets: a message arrives whole or not at all, and the end of the other process is the
-//! end of the stream. The master reads only what it understands from a worker and trusts nothing else.
+//! end of the stream. The master trusts nothing that a worker sends: a message has to be one that workers send, to the last byte,
+//! and a descriptor that comes along is thrown away by the kernel.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, socketpair};
+
+use super::passing::{pack_logs, receive, send, unpack_logs};
 use super::reason::Reason;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, recvmsg, sendmsg, socketpair,
-};
+use super::stdio::OpenLogs;
 
 /// What a worker tells the master.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,7 +43,7 @@ pub enum Order {
     Retire,
     /// Finish the running requests and leave; the whole server stops.
     Stop,
-    /// Open the log files anew.
+    /// Go on in the log files that [`Line::take_logs`] gives.
     ReopenLogs,
 }
 
@@ -48,6 +51,8 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Line {
     fd: OwnedFd,
+    /// Log files that have come with an order.
+    logs: Mutex<OpenLogs>,
 }
 
 /// What a read on a line came to.
@@ -58,6 +63,8 @@ pub enum Heard<T> {
     Silence,
     /// The other process is gone.
     Gone,
+    /// The other process has said what no process of ours says.
+    Garbage,
 }
 
 /// Opens a line: the master's end and the worker's.
@@ -66,7 +73,7 @@ pub enum Heard<T> {
 /// When the process is out of descriptors.
 pub fn line() -> io::Result<(Line, Line)> {
     let (left, right) = seqpacket_pair()?;
-    Ok((Line { fd: left }, Line { fd: right }))
+    Ok((left.into(), right.into()))
 }
 
 impl Line {
@@ -80,13 +87,13 @@ impl Line {
             Report::Sources(text) => (b'S', text),
             Report::Leaving => (b'L', ""),
             Report::Due { reason, urgent } => {
-                return self.send(&[IoSlice::new(&[b'D', reason.code(), u8::from(*urgent)])]);
+                return self.send(&[IoSlice::new(&[b'D', reason.code(), u8::from(*urgent)])], &[]);
             }
             Report::Stacks { text, more: true } => (b'K', text),
             Report::Stacks { text, more: false } => (b'k', text),
         };
         let text = &text[..fitting(text, MAX_TEXT)];
-        self.send(&[IoSlice::new(&[kind]), IoSlice::new(text.as_bytes())]);
+        self.send(&[IoSlice::new(&[kind]), IoSlice::new(text.as_bytes())], &[]);
     }
 
     /// Sends where the threads are, in as many reports as it takes. A text beyond [`MAX_STACKS`] is cut.
@@ -108,28 +115,38 @@ impl Line {
         let kind = match order {
             Order::Retire => b'r',
             Order::Stop => b's',
-            Order::ReopenLogs => b'l',
+            Order::ReopenLogs => return self.order_logs(&OpenLogs::default()),
         };
-        self.send(&[IoSlice::new(&[kind])]);
+        self.send(&[IoSlice::new(&[kind])], &[]);
+    }
+
+    /// Hands the worker other log files: it perhaps may not open them itself.
+    pub fn order_logs(&self, files: &OpenLogs) {
+        let (which, fds) = pack_logs(files);
+        self.send(&[IoSlice::new(&[b'l', which])], &fds);
+    }
+
+    /// The log files that came with the last order to change them.
+    pub fn take_logs(&self) -> OpenLogs {
+        std::mem::take(&mut *self.logs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads the next report, on the master's end.
     pub fn next_report(&self) -> Heard<Report> {
-        self.receive(|message| {
-            let text = || String::from_utf8_lossy(&message[1..]).into_owned();
-            match message[0] {
-                b'P' => Some(Report::Probing),
-                b'R' => Some(Report::Ready),
-                b'I' => Some(Report::ImportFailed(text())),
-                b'F' => Some(Report::StartFailed(text())),
-                b'S' => Some(Report::Sources(text())),
-                b'L' => Some(Report::Leaving),
-                b'D' => {
-                    let reason = message.get(1).and_then(|code| Reason::from_code(*code))?;
-                    Some(Report::Due { reason, urgent: message.get(2) == Some(&1) })
+        self.receive(false, |message, _| {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+            match message {
+                b"P" => Some(Report::Probing),
+                b"R" => Some(Report::Ready),
+                [b'I', rest @ ..] => text(rest).map(Report::ImportFailed),
+                [b'F', rest @ ..] => text(rest).map(Report::StartFailed),
+                [b'S', rest @ ..] => text(rest).map(Report::Sources),
+                b"L" => Some(Report::Leaving),
+                [b'D', code, urgent @ 0..=1] => {
+                    Reason::from_code(*code).map(|reason| Report::Due { reason, urgent: *urgent == 1 })
                 }
-                b'K' => Some(Report::Stacks { text: text(), more: true }),
-                b'k' => Some(Report::Stacks { text: text(), more: false }),
+                [b'K', rest @ ..] => text(rest).map(|text| Report::Stacks { text, more: true }),
+                [b'k', rest @ ..] => text(rest).map(|text| Report::Stacks { text, more: false }),
                 _ => None,
             }
         })
@@ -137,10 +154,13 @@ impl Line {
 
     /// Reads the next order, on the worker's end.
     pub fn next_order(&self) -> Heard<Order> {
-        self.receive(|message| match message[0] {
-            b'r' => Some(Order::Retire),
-            b's' => Some(Order::Stop),
-            b'l' => Some(Order::ReopenLogs),
+        self.receive(true, |message, fds| match message {
+            b"r" => Some(Order::Retire),
+            b"s" => Some(Order::Stop),
+            [b'l', which] => {
+                *self.logs.lock().unwrap_or_else(PoisonError::into_inner) = unpack_logs(*which, fds);
+                Some(Order::ReopenLogs)
+            }
             _ => None,
         })
     }
@@ -158,26 +178,22 @@ impl Line {
         }
     }
 
-    fn send(&self, parts: &[IoSlice<'_>]) {
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    fn send(&self, parts: &[IoSlice<'_>], fds: &[RawFd]) {
         // A full or closed line belongs to a process that is about to be reaped.
-        let _ = sendmsg::<SockaddrIn>(self.fd.as_raw_fd(), parts, &[], flags, None);
+        send(self.fd.as_fd(), parts, fds);
     }
 
-    fn receive<T>(&self, read: impl Fn(&[u8]) -> Option<T>) -> Heard<T> {
+    fn receive<T>(&self, with_fds: bool, read: impl Fn(&[u8], Vec<OwnedFd>) -> Option<T>) -> Heard<T> {
         let mut buffer = vec![0u8; MAX_TEXT + 1];
         loop {
             let mut parts = [IoSliceMut::new(&mut buffer)];
-            let got = recvmsg::<SockaddrIn>(self.fd.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT);
-            match got.map(|message| message.bytes) {
-                Ok(0) => return Heard::Gone,
-                Ok(length) => {
-                    if let Some(message) = read(&buffer[..length]) {
-                        return Heard::Message(message);
-                    }
-                }
-                Err(nix::Error::EINTR) => {}
-                Err(nix::Error::EAGAIN) => return Heard::Silence,
+            match receive(self.fd.as_fd(), &mut parts, with_fds, MsgFlags::MSG_DONTWAIT) {
+                Ok(got) if got.bytes == 0 => return Heard::Gone,
+                // What an order was to bring, and had no number here, is missed where it is used.
+                Ok(got) if got.is_cut && !with_fds => return Heard::Garbage,
+                Ok(got) => return read(&buffer[..got.bytes], got.fds).map_or(Heard::Garbage, Heard::Message),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::Silence,
                 Err(_) => return Heard::Gone,
             }
         }
@@ -187,7 +203,7 @@ impl Line {
 impl From<OwnedFd> for Line {
     /// Takes an end that has come from another process.
     fn from(fd: OwnedFd) -> Self {
-        Self { fd }
+        Self { fd, logs: Mutex::default() }
     }
 }
 
@@ -230,13 +246,11 @@ mod tests {
         worker.report(&Report::ImportFailed("no module named `x`".into()));
         worker.report(&Report::Ready);
         worker.report(&Report::Due { reason: Reason::Memory, urgent: true });
-        worker.send(&[IoSlice::new(&[b'D', 0, 1])]);
-        worker.send(&[IoSlice::new(b"D")]);
         assert_eq!(master.next_report(), Heard::Message(Report::ImportFailed("no module named `x`".into())));
         assert_eq!(master.next_report(), Heard::Message(Report::Ready));
         let due = Report::Due { reason: Reason::Memory, urgent: true };
         assert_eq!(master.next_report(), Heard::Message(due));
-        assert_eq!(master.next_report(), Heard::Silence, "what makes no sense is passed over");
+        assert_eq!(master.next_report(), Heard::Silence);
         master.order(Order::Retire);
         master.order(Order::ReopenLogs);
         assert_eq!(worker.next_order(), Heard::Message(Order::Retire));
@@ -244,6 +258,50 @@ mod tests {
         drop(master);
         assert_eq!(worker.next_order(), Heard::Gone);
         worker.report(&Report::Leaving);
+    }
+
+    #[test]
+    fn what_no_worker_says_is_garbage() {
+        let (master, worker) = line().unwrap();
+        let long = vec![b'I'; MAX_TEXT + 2];
+        let garbage: [&[u8]; 12] = [
+            b"D",
+            b"D\0\x01",
+            b"D\x01\x02",
+            b"X",
+            b"\0",
+            b"RR",
+            b"Ready",
+            b"L\0",
+            b"r",
+            b"I\xff",
+            b"F\xc3",
+            &long,
+        ];
+        for message in garbage {
+            assert!(send(worker.as_fd(), &[IoSlice::new(message)], &[]), "{} bytes", message.len());
+            assert_eq!(master.next_report(), Heard::Garbage, "{:?}", &message[..message.len().min(9)]);
+        }
+        // A descriptor is none of the master's business, whatever it comes with.
+        let fd = [std::os::fd::AsRawFd::as_raw_fd(&worker.fd)];
+        assert!(send(worker.as_fd(), &[IoSlice::new(b"R")], &fd));
+        assert_eq!(master.next_report(), Heard::Garbage);
+        worker.report(&Report::Ready);
+        assert_eq!(master.next_report(), Heard::Message(Report::Ready));
+    }
+
+    #[test]
+    fn log_files_come_with_their_order() {
+        let (master, worker) = line().unwrap();
+        let file = tempfile::tempfile().unwrap();
+        master.order_logs(&OpenLogs { access: Some(file), ..OpenLogs::default() });
+        master.order(Order::ReopenLogs);
+        assert_eq!(worker.next_order(), Heard::Message(Order::ReopenLogs));
+        let files = worker.take_logs();
+        assert!(files.access.is_some() && files.out.is_none() && files.err.is_none());
+        assert!(worker.take_logs().access.is_none());
+        assert_eq!(worker.next_order(), Heard::Message(Order::ReopenLogs));
+        assert!(worker.take_logs().access.is_none());
     }
 
     #[test]

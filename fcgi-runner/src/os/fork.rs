@@ -167,19 +167,23 @@ pub fn quit(process: ProcessId) {
 }
 
 fn send(process: ProcessId, signal: Signal) {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    if process.0 > 0 && waitid(Id::Pid(Pid::from_raw(process.0)), flags).is_ok() {
+    if is_child(process) {
         let _ = kill(Pid::from_raw(process.0), signal);
     }
 }
 
 /// Sends a child any signal; one that is dead already hears nothing, and nobody else is touched.
 pub fn send_signal(process: ProcessId, signal: i32) {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    if process.0 > 0 && waitid(Id::Pid(Pid::from_raw(process.0)), flags).is_ok() {
+    if is_child(process) {
         // SAFETY: plain numbers, and the child has not been waited for, so that nobody else has its number.
         unsafe { libc::kill(process.0, signal) };
     }
+}
+
+/// Whether a process is a child of this one, alive or not reaped.
+pub fn is_child(process: ProcessId) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    process.0 > 0 && waitid(Id::Pid(Pid::from_raw(process.0)), flags).is_ok()
 }
 
 /// This process.

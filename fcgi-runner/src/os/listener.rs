@@ -7,20 +7,19 @@
 mod heirs;
 mod turn;
 
-use std::fs;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt::AcceptConn};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 pub use self::heirs::NAME as HEIRLOOM;
 use self::turn::Turn;
+pub use super::socket_file::FileRights;
+use super::socket_file::{Made, RETRY, clear_the_way};
 use super::stdio;
 use crate::messages::Code;
 
@@ -31,15 +30,6 @@ pub struct Listener {
     tcp: bool,
     made: Option<Made>,
     name: String,
-}
-
-/// The file of a Unix socket that was made here.
-#[derive(Clone, Debug)]
-struct Made {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-    owner: u32,
 }
 
 /// Why there is no listener. Every one of them is the operator's to solve.
@@ -104,13 +94,13 @@ impl ListenError {
 }
 
 impl Listener {
-    /// Listens on a Unix socket; `mode` is set before anybody can connect, otherwise the process umask counts.
+    /// Listens on a Unix socket, whose file is what it is to be before anybody can connect.
     ///
     /// A server that is just ending gets `patience` to let the path go.
     ///
     /// # Errors
     /// See [`ListenError`].
-    pub fn unix(path: &Path, mode: Option<u32>, patience: Duration) -> Result<Self, ListenError> {
+    pub fn unix(path: &Path, rights: impl Into<FileRights>, patience: Duration) -> Result<Self, ListenError> {
         let name = path.display().to_string();
         let failed = |source: io::Error| ListenError::System { name: name.clone(), source };
         let _turn = Turn::take(path);
@@ -119,8 +109,9 @@ impl Listener {
         let address = SockAddr::unix(path).map_err(failed)?;
         socket.bind(&address).map_err(failed)?;
         let file = Made::of(path).map_err(failed)?;
-        let ready = mode
-            .map_or(Ok(()), |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        let ready = rights
+            .into()
+            .give(path)
             .and_then(|()| socket.listen(BACKLOG))
             .and_then(|()| socket.set_nonblocking(true));
         if let Err(error) = ready {
@@ -139,8 +130,7 @@ impl Listener {
     }
 
     fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ListenError> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let mut addresses: Vec<SocketAddr> = (bare, port)
+        let mut addresses: Vec<SocketAddr> = (bare(host), port)
             .to_socket_addrs()
             .map_err(|source| ListenError::Resolve { host: host.to_owned(), source })?
             .collect();
@@ -204,9 +194,14 @@ impl Listener {
         &self.name
     }
 
+    /// The address of a TCP listener.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket()
+    }
+
     /// The port of a TCP listener.
     pub fn port(&self) -> Option<u16> {
-        self.socket.local_addr().ok()?.as_socket().map(|address| address.port())
+        self.address().map(|address| address.port())
     }
 
     /// Whether it is a TCP listener that only this machine can reach.
@@ -229,6 +224,20 @@ impl AsFd for Listener {
     }
 }
 
+/// The addresses that a host stands for; none when that cannot be told.
+pub fn addresses(host: &str) -> Vec<IpAddr> {
+    let found = (bare(host), 0).to_socket_addrs();
+    found.map_or_else(|_| Vec::new(), |found| found.map(|address| address.ip()).collect())
+}
+
+/// A host as the system's resolver takes it: without brackets, and all addresses of both families by their name.
+fn bare(host: &str) -> &str {
+    match host.trim_start_matches('[').trim_end_matches(']') {
+        "*" => "::",
+        bare => bare,
+    }
+}
+
 /// Whether the descriptor is a listening socket.
 pub fn listens(fd: RawFd) -> bool {
     stdio::borrow(fd).is_some_and(|fd| getsockopt(&fd, AcceptConn).unwrap_or(false))
@@ -248,66 +257,15 @@ pub fn systemd_fds() -> Vec<RawFd> {
     (3..).take(usize::try_from(number("LISTEN_FDS").unwrap_or(0)).unwrap_or(0)).collect()
 }
 
-impl Made {
-    fn of(path: &Path) -> io::Result<Self> {
-        let meta = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), device: meta.dev(), inode: meta.ino(), owner: std::process::id() })
-    }
-
-    fn remove(&self) {
-        let same = fs::symlink_metadata(&self.path)
-            .is_ok_and(|meta| meta.dev() == self.device && meta.ino() == self.inode);
-        if same && fs::remove_file(&self.path).is_err() {
-            tracing::warn!(socket = %self.path.display(), made_by = self.owner, "the socket file cannot be removed");
-        }
-    }
-}
-
-/// Makes sure that nothing is at `path`: waits for a live server until `deadline`, deletes a dead one's socket.
-fn clear_the_way(path: &Path, deadline: Instant) -> Result<(), ListenError> {
-    loop {
-        match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(ListenError::System { name: path.display().to_string(), source }),
-            Ok(meta) if !meta.file_type().is_socket() => {
-                return Err(ListenError::NotASocket(path.to_owned()));
-            }
-            Ok(_) => {}
-        }
-        if is_dead(path) {
-            return match fs::remove_file(path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    Err(ListenError::System { name: path.display().to_string(), source })
-                }
-                _ => Ok(()),
-            };
-        }
-        if Instant::now() >= deadline {
-            return Err(ListenError::InUse(path.display().to_string()));
-        }
-        std::thread::sleep(RETRY);
-    }
-}
-
-/// Whether nobody listens on the socket any more. What cannot be told counts as alive.
-pub(super) fn is_dead(path: &Path) -> bool {
-    let connect = || -> io::Result<()> {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        socket.connect(&SockAddr::unix(path)?)
-    };
-    connect().is_err_and(|error| error.raw_os_error() == Some(Errno::ECONNREFUSED as i32))
-}
-
 /// Connections that the kernel holds while all workers are busy; it cuts this to `net.core.somaxconn`.
 const BACKLOG: i32 = 1024;
-
-/// Between two looks at an address that is in use.
-const RETRY: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::{UnixListener, UnixStream};
 
     const NOW: Duration = Duration::ZERO;
@@ -373,7 +331,6 @@ mod tests {
 
     #[test]
     fn tells_listening_sockets_from_others() {
-        use std::os::fd::AsRawFd;
         let listener = UnixListener::bind(tempfile::tempdir().unwrap().path().join("s")).unwrap();
         let (pair, _other) = UnixStream::pair().unwrap();
         assert!(listens(listener.as_raw_fd()));

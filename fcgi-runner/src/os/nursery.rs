@@ -3,24 +3,23 @@
 //! A pair of `SOCK_SEQPACKET` sockets, as between the master and its workers. The master's orders carry the worker's end of
 //! its line; what a nursery answers is believed as little as what a worker says.
 
-#![expect(unsafe_code, reason = "descriptors arrive from the kernel here")]
-
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg};
+use nix::sys::socket::MsgFlags;
 
 use super::channel::{Heard, Line, seqpacket_pair};
 use super::fork::ProcessId;
-use super::stdio::Streams;
+use super::passing::{self, pack_logs, unpack_logs};
+use super::stdio::{OpenLogs, Streams};
 
 /// What the master tells a nursery.
 #[derive(Debug)]
 pub enum NurseryOrder {
     /// Fork a worker, which is to have the slot and the line, and to print into the streams.
     Bear { worker: u32, slot: u32, line: Line, streams: Option<Streams> },
-    /// Open the log files anew.
-    ReopenLogs,
+    /// Go on in other log files, which the master has opened.
+    ChangeLogs(OpenLogs),
     /// Do what was ordered before, then end.
     Leave,
 }
@@ -57,13 +56,14 @@ impl NurseryLine {
     /// Orders a worker; `false` when the nursery is gone or far behind.
     pub fn order_worker(&self, worker: u32, slot: u32, line: &Line, streams: Option<&Streams>) -> bool {
         let streams = streams.into_iter().flat_map(|streams| [streams.out.as_fd(), streams.err.as_fd()]);
-        let fds: Vec<_> = std::iter::once(line.as_fd()).chain(streams).collect();
+        let fds: Vec<_> = std::iter::once(line.as_fd()).chain(streams).map(|fd| fd.as_raw_fd()).collect();
         self.send(b'w', worker, slot, &fds)
     }
 
-    /// Has the nursery open its log files anew.
-    pub fn order_logs(&self) {
-        self.send(b'l', 0, 0, &[]);
+    /// Hands the nursery other log files.
+    pub fn order_logs(&self, files: &OpenLogs) {
+        let (which, fds) = pack_logs(files);
+        self.send(b'l', u32::from(which), 0, &fds);
     }
 
     /// Lets the nursery end when it has done what was ordered; `false` as for [`NurseryLine::order_worker`].
@@ -74,7 +74,7 @@ impl NurseryLine {
     /// Waits for the next order, on the nursery's end; never gives silence.
     pub fn wait_for_order(&self) -> Heard<NurseryOrder> {
         loop {
-            match self.receive(MsgFlags::empty()) {
+            match self.receive(true, MsgFlags::empty()) {
                 Ok((b'w', worker, slot, fds)) => {
                     let mut fds = fds.into_iter();
                     // Without its line a worker would be seen to be gone: so it is, where there is no number for one.
@@ -82,7 +82,10 @@ impl NurseryLine {
                     let streams = fds.next().zip(fds.next()).map(|(out, err)| Streams { out, err });
                     return Heard::Message(NurseryOrder::Bear { worker, slot, line, streams });
                 }
-                Ok((b'l', ..)) => return Heard::Message(NurseryOrder::ReopenLogs),
+                Ok((b'l', which, _, fds)) => {
+                    let which = u8::try_from(which).unwrap_or(0);
+                    return Heard::Message(NurseryOrder::ChangeLogs(unpack_logs(which, fds)));
+                }
                 Ok((b'e', ..)) => return Heard::Message(NurseryOrder::Leave),
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Heard::Gone,
                 _ => {}
@@ -103,7 +106,7 @@ impl NurseryLine {
     /// Reads the next news, on the master's end.
     pub fn next_news(&self) -> Heard<News> {
         loop {
-            return Heard::Message(match self.receive(MsgFlags::MSG_DONTWAIT) {
+            return Heard::Message(match self.receive(false, MsgFlags::MSG_DONTWAIT) {
                 Ok((b'R', ..)) => News::Ready,
                 Ok((b'U', ..)) => News::Unfit,
                 Ok((b'B', worker, process, _)) => {
@@ -111,40 +114,33 @@ impl NurseryLine {
                 }
                 Ok((b'F', worker, ..)) => News::Failed { worker },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::Silence,
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Heard::Gone,
-                _ => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => return Heard::Garbage,
+                Err(_) => return Heard::Gone,
+                Ok(_) => return Heard::Garbage,
             });
         }
     }
 
-    fn send(&self, kind: u8, first: u32, second: u32, fds: &[BorrowedFd<'_>]) -> bool {
+    fn send(&self, kind: u8, first: u32, second: u32, fds: &[RawFd]) -> bool {
         let (first, second) = (first.to_ne_bytes(), second.to_ne_bytes());
         let parts = [IoSlice::new(std::slice::from_ref(&kind)), IoSlice::new(&first), IoSlice::new(&second)];
-        let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
-        let control = [ControlMessage::ScmRights(&fds)];
-        let control = if fds.is_empty() { &control[..0] } else { &control[..] };
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        sendmsg::<SockaddrIn>(self.fd.as_raw_fd(), &parts, control, flags, None).is_ok()
+        passing::send(self.fd.as_fd(), &parts, fds)
     }
 
-    fn receive(&self, flags: MsgFlags) -> io::Result<(u8, u32, u32, Vec<OwnedFd>)> {
+    /// Reads a message, from the master with descriptors; `InvalidData` when it is none of these.
+    fn receive(&self, from_master: bool, flags: MsgFlags) -> io::Result<(u8, u32, u32, Vec<OwnedFd>)> {
         let (mut kind, mut first, mut second) = ([0; 1], [0; 4], [0; 4]);
         let mut parts =
             [IoSliceMut::new(&mut kind), IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
-        let mut space = nix::cmsg_space!([RawFd; 3]);
-        let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<SockaddrIn>(self.fd.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
-        if message.bytes == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let got = passing::receive(self.fd.as_fd(), &mut parts, from_master, flags)?;
+        match got.bytes {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            9 if from_master || !got.is_cut => {
+                Ok((kind[0], u32::from_ne_bytes(first), u32::from_ne_bytes(second), got.fds))
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
         }
-        let raw = message.cmsgs()?.find_map(|control| match control {
-            ControlMessageOwned::ScmRights(fds) => Some(fds),
-            _ => None,
-        });
-        // SAFETY: the kernel has just made these descriptors for us.
-        let own = |raw| unsafe { OwnedFd::from_raw_fd(raw) };
-        let fds = raw.into_iter().flatten().map(own).collect();
-        Ok((kind[0], u32::from_ne_bytes(first), u32::from_ne_bytes(second), fds))
     }
 }
 
@@ -166,7 +162,7 @@ mod tests {
         let (master, nursery) = nursery_line().unwrap();
         let (ours, theirs) = line().unwrap();
         assert!(master.order_worker(7, 3, &theirs, None));
-        master.order_logs();
+        master.order_logs(&OpenLogs::default());
         assert!(master.order_end());
         drop((theirs, master));
         let Heard::Message(NurseryOrder::Bear { worker: 7, slot: 3, line, streams: None }) =
@@ -176,7 +172,7 @@ mod tests {
         };
         line.report(&Report::Ready);
         assert_eq!(ours.next_report(), Heard::Message(Report::Ready));
-        assert!(matches!(nursery.wait_for_order(), Heard::Message(NurseryOrder::ReopenLogs)));
+        assert!(matches!(nursery.wait_for_order(), Heard::Message(NurseryOrder::ChangeLogs(_))));
         assert!(matches!(nursery.wait_for_order(), Heard::Message(NurseryOrder::Leave)));
         assert!(matches!(nursery.wait_for_order(), Heard::Gone));
     }
@@ -214,6 +210,14 @@ mod tests {
             assert_eq!(master.next_news(), Heard::Message(news));
         }
         assert_eq!(master.next_news(), Heard::Gone);
+        let (master, nursery) = nursery_line().unwrap();
+        for garbage in [&b"R"[..], b"R00000000\0", b"X00000000"] {
+            assert!(passing::send(nursery.as_fd(), &[IoSlice::new(garbage)], &[]));
+            assert_eq!(master.next_news(), Heard::Garbage, "{garbage:?}");
+        }
+        assert!(passing::send(nursery.as_fd(), &[IoSlice::new(b"R00000000")], &[nursery.fd.as_raw_fd()]));
+        assert_eq!(master.next_news(), Heard::Garbage);
+        drop(nursery);
         assert!(!master.order_end());
     }
 }

@@ -11,7 +11,8 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, Gid, Group, Uid, User, eaccess, getegid, geteuid, getgrouplist};
 use socket2::{Domain, Socket, Type};
 
-use super::listener::{ListenError, is_dead};
+use super::listener::ListenError;
+use super::socket_file::is_dead;
 
 /// Who is at the path of a Unix socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

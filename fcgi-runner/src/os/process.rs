@@ -43,6 +43,18 @@ pub fn users() -> Vec<u32> {
     vec![geteuid().as_raw(), getuid().as_raw()]
 }
 
+/// Sets variables of the environment, or removes them where there is no value. The process has this one thread.
+pub fn set_variables(variables: &[(&str, Option<String>)]) {
+    for (name, value) in variables {
+        match value {
+            // SAFETY: nobody else reads the environment, for there is no other thread.
+            Some(value) => unsafe { std::env::set_var(name, value) },
+            // SAFETY: as above.
+            None => unsafe { std::env::remove_var(name) },
+        }
+    }
+}
+
 /// How many threads this process has; 0 where the system does not tell.
 pub fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)

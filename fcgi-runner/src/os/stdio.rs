@@ -29,29 +29,53 @@ pub enum Destination {
     Service(Service, PathBuf),
 }
 
-/// Where standard output and standard error of the server go.
+/// Where standard output and standard error of the server go, and the logs of requests.
 #[derive(Clone, Debug, Default)]
 pub struct LogFiles {
     pub out: Option<Destination>,
     pub err: Option<Destination>,
+    pub access: Option<Destination>,
+    pub slow: Option<Destination>,
+}
+
+/// Log files that are open: the process that may open them hands them to those that perhaps may not.
+#[derive(Debug, Default)]
+pub struct OpenLogs {
+    pub out: Option<File>,
+    pub err: Option<File>,
+    pub access: Option<File>,
+    pub slow: Option<File>,
 }
 
 impl LogFiles {
-    /// Opens the files and puts them on the descriptors; also used to open them anew after they were moved away.
+    /// Opens what can be opened, also anew after it was moved away; and says what cannot.
+    pub fn open(&self) -> (OpenLogs, Vec<LogFileError>) {
+        let mut errors = Vec::new();
+        let mut open = |place: &Option<Destination>| {
+            let path = place.as_ref()?.path()?.to_owned();
+            let file = append(&path);
+            file.map_err(|source| errors.push(LogFileError { path, is_service: false, source })).ok()
+        };
+        let files = OpenLogs {
+            out: open(&self.out),
+            err: open(&self.err),
+            access: open(&self.access),
+            slow: open(&self.slow),
+        };
+        (files, errors)
+    }
+
+    /// Opens the first two and puts them on the standard descriptors.
     ///
     /// # Errors
-    /// Names the file that cannot be opened; the descriptor then stays as it was.
-    pub fn open(&self) -> Result<(), LogFileError> {
-        let is_captured = CAPTURED.load(Ordering::Relaxed);
-        for (place, fd) in [(&self.out, libc::STDOUT_FILENO), (&self.err, log_descriptor())] {
-            let Some(Destination::File(path)) = place else { continue };
-            let failed = |source| LogFileError { path: path.clone(), is_service: false, source };
-            if fd == libc::STDOUT_FILENO && is_captured {
-                continue;
-            }
-            replace(&append(path).map_err(failed)?, fd).map_err(failed)?;
+    /// Names the file that cannot be opened; the descriptors then stay as they were.
+    pub fn redirect(&self) -> Result<(), LogFileError> {
+        let (files, errors) = Self { access: None, slow: None, ..self.clone() }.open();
+        if let Some(error) = errors.into_iter().next() {
+            return Err(error);
         }
-        Ok(())
+        let path = self.paths().into_iter().flatten().next().map(Path::to_owned).unwrap_or_default();
+        files.redirect().map_err(|source| LogFileError { path, is_service: false, source })
     }
 
     /// Tries whether the files can be opened and the services are there, without using them.
@@ -59,12 +83,42 @@ impl LogFiles {
     /// # Errors
     /// Names the file or the socket that cannot be opened.
     pub fn check(&self) -> Result<(), LogFileError> {
-        [&self.out, &self.err].into_iter().flatten().try_for_each(Destination::check)
+        [&self.out, &self.err, &self.access, &self.slow]
+            .into_iter()
+            .flatten()
+            .try_for_each(Destination::check)
     }
 
     /// The files, where they are files.
     pub fn paths(&self) -> [Option<&Path>; 2] {
         [&self.out, &self.err].map(|place| place.as_ref().and_then(Destination::path))
+    }
+}
+
+impl OpenLogs {
+    /// The same files once more.
+    ///
+    /// # Errors
+    /// When the process is out of descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let clone = |file: &Option<File>| file.as_ref().map(File::try_clone).transpose();
+        Ok(Self {
+            out: clone(&self.out)?,
+            err: clone(&self.err)?,
+            access: clone(&self.access)?,
+            slow: clone(&self.slow)?,
+        })
+    }
+
+    /// Puts the files on the standard descriptors, or on those that stand for them where these are captured.
+    ///
+    /// # Errors
+    /// Never in practice: `dup2` fails for descriptors that are not open.
+    pub fn redirect(&self) -> io::Result<()> {
+        if let Some(file) = self.out.as_ref().filter(|_| !CAPTURED.load(Ordering::Relaxed)) {
+            replace(file, libc::STDOUT_FILENO)?;
+        }
+        self.err.as_ref().map_or(Ok(()), |file| replace(file, log_descriptor()))
     }
 }
 

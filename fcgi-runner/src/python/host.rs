@@ -242,6 +242,24 @@ impl Host for PythonHost {
         });
     }
 
+    fn set_environment(&self, variables: &[(&str, Option<String>)]) {
+        if !interpreter::is_started() {
+            return process::set_variables(variables);
+        }
+        Python::attach(|py| {
+            let set = || -> PyResult<()> {
+                let environ = py.import("os")?.getattr("environ")?;
+                variables.iter().try_for_each(|(name, value)| match value {
+                    Some(value) => environ.set_item(name, value),
+                    None => environ.call_method1("pop", (name, py.None())).map(drop),
+                })
+            };
+            if let Err(error) = set() {
+                tracing::error!(traceback = %traceback(py, &error), "the environment of the application cannot be set");
+            }
+        });
+    }
+
     fn set_process_model(&self, model: ProcessModel) {
         *self.model.lock().unwrap_or_else(PoisonError::into_inner) = model;
     }

@@ -9,7 +9,7 @@ use super::Problem;
 use crate::config::{Config, Listen};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
-use crate::os::listener::{self, ListenError, Listener};
+use crate::os::listener::{self, FileRights, ListenError, Listener};
 use crate::os::stdio;
 
 /// Where requests come from.
@@ -97,16 +97,19 @@ impl Address {
     /// Binds, or takes over.
     pub(super) fn open(
         &self,
-        config: &Config,
+        rights: FileRights,
         private: &std::path::Path,
         heirs: &mut Vec<Listener>,
     ) -> Result<Vec<Listener>, ListenError> {
         match self {
             Self::Own(Own::Unix(path)) => {
-                Ok(vec![Listener::unix_or_inherited(path, config.socket_mode, PATIENCE, heirs)?])
+                Ok(vec![Listener::unix_or_inherited(path, rights, PATIENCE, heirs)?])
             }
             Self::Own(Own::Tcp { host, port }) => Listener::tcp_or_inherited(host, *port, PATIENCE, heirs),
-            Self::Own(Own::Private) => Ok(vec![Listener::unix(private, Some(0o600), Duration::ZERO)?]),
+            Self::Own(Own::Private) => {
+                let rights = FileRights { mode: Some(0o600), ..rights };
+                Ok(vec![Listener::unix(private, rights, Duration::ZERO)?])
+            }
             Self::WebServer => Ok(vec![Listener::inherited(0)?]),
             Self::Inherited(_) if !heirs.is_empty() => Ok(std::mem::take(heirs)),
             Self::Inherited(fds) => fds.iter().map(|fd| Listener::inherited(*fd)).collect(),

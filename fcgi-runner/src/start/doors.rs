@@ -10,7 +10,6 @@ use crate::os::channel::Line;
 use crate::os::heritage::Bequest;
 use crate::os::listener::Listener;
 use crate::os::scoreboard::Scoreboard;
-use crate::os::stdio::LogFiles;
 use crate::os::{process, signals};
 use crate::status::{About, Allowed, Clerk, Door, Pages};
 
@@ -78,13 +77,13 @@ impl Doors {
 }
 
 /// The life of the process that tells the status; gives its exit status.
-pub(super) fn live(about: &About, board: &Scoreboard, doors: Vec<Door>, logs: &LogFiles, line: &Line) -> i32 {
+pub(super) fn live(about: &About, board: &Scoreboard, doors: Vec<Door>, line: &Line) -> i32 {
     process::rename(c"fcgi-status");
     // What a terminal sends to all processes is for the master.
     let passed = signals::pass_group_signals();
     let reopen = || {
-        if let Err(error) = logs.open() {
-            tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
+        if let Err(error) = line.take_logs().redirect() {
+            tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be changed");
         }
     };
     match passed.and_then(|_| Clerk::new(about, board, doors)).and_then(|clerk| clerk.run(line, &reopen)) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fcgi_proto::server::{self, Roles};
 use fcgi_proto::{Limits, ServerValues};
 
-use super::{develop, doors, logs, problem};
+use super::{develop, doors, problem};
 use crate::app::{Application, Host, probe};
 use crate::config::{Config, Method, Pool};
 use crate::messages::Code;
@@ -14,9 +14,10 @@ use crate::os::channel::{Line, Report};
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
 use crate::os::scoreboard::{Phase, Scoreboard};
-use crate::os::stdio::LogFiles;
 use crate::os::watch::Watch;
 use crate::status::About;
+use crate::telemetry::RequestLogs;
+use crate::worker::gate::Gate;
 use crate::worker::pool::ThreadRules;
 use crate::worker::settings::{Feeding, Settings, SpareBuffer};
 use crate::worker::{OwnPages, WearLimits, Worker, warden};
@@ -29,10 +30,11 @@ pub(super) struct Plan<'p> {
     /// The roles that the host's application plays.
     pub(super) roles: Roles,
     pub(super) listeners: Arc<[Listener]>,
+    pub(super) gate: Option<Arc<Gate>>,
     pub(super) board: Arc<Scoreboard>,
     pub(super) handoff: Option<Arc<Handoff>>,
     pub(super) threads: Option<ThreadRules>,
-    pub(super) logs: LogFiles,
+    pub(super) logs: RequestLogs,
 }
 
 /// The application threads of each worker; `None` where the worker's one thread does everything.
@@ -81,14 +83,7 @@ impl Plan<'_> {
                 return 3;
             }
         }
-        let worker = match self.worker(app, slot) {
-            Ok(worker) => Worker { line: Some(line), ..worker },
-            Err(error) => {
-                line.report(&Report::StartFailed(error.to_string()));
-                return 1;
-            }
-        };
-        self.finish(worker)
+        self.finish(Worker { line: Some(line), ..self.worker(app, slot) })
     }
 
     /// The life of a process without a master; it ends when a file that it is to watch has changed.
@@ -101,13 +96,7 @@ impl Plan<'_> {
         self.board.open_slot(0, self.threads.map_or(1, |rules| rules.max_threads));
         self.board.slot(0).set_pid(std::process::id());
         self.board.slot(0).set_phase(Phase::Serving);
-        match self.worker(app, 0) {
-            Ok(worker) => self.finish(Worker { first, watch, ..worker }),
-            Err(error) => {
-                tracing::error!(code = %Code::LOG_FILE, %error, "a log cannot be opened");
-                1
-            }
-        }
+        self.finish(Worker { first, watch, ..self.worker(app, 0) })
     }
 
     fn finish(&self, worker: Worker) -> i32 {
@@ -126,14 +115,13 @@ impl Plan<'_> {
         }
     }
 
-    fn worker(&self, app: Arc<dyn Application>, slot: usize) -> std::io::Result<Worker> {
-        let access_log = logs::access_log(self.config)?;
-        let slow_log = logs::slow_log(self.config)?;
+    fn worker(&self, app: Arc<dyn Application>, slot: usize) -> Worker {
         let times = self.config.times;
-        Ok(Worker {
+        Worker {
             host: self.host.clone(),
             app,
             listeners: self.listeners.clone(),
+            gate: self.gate.clone(),
             line: None,
             handoff: self.handoff.clone(),
             board: self.board.clone(),
@@ -148,16 +136,15 @@ impl Plan<'_> {
             },
             settings: self.settings(),
             pages: doors::pages(self.config).map(|pages| OwnPages { pages, about: self.about.clone() }),
-            access_log,
+            access_log: self.logs.access.clone(),
             times: warden::Rules {
                 request: times.request,
                 grace: times.grace,
-                slow: slow_log.is_some().then_some(times.slow),
+                slow: self.logs.slow.is_some().then_some(times.slow),
                 deadlock: times.deadlock,
             },
-            slow_log,
-            logs: self.logs.clone(),
-        })
+            slow_log: self.logs.slow.clone(),
+        }
     }
 
     fn settings(&self) -> Settings {

@@ -1,20 +1,29 @@
 //! From what the operator has said about logs to where they go.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::problem::Problem;
 use crate::config::{Config, LogPlace};
+use crate::messages::Code;
 use crate::os::log_socket::{LogSocket, Service, Severity};
-use crate::os::stdio::{Destination, LogFileError, LogFiles};
+use crate::os::stdio::{Destination, LogFileError, LogFiles, OpenLogs};
 use crate::supervisor::Stream;
+use crate::telemetry::RequestLogs;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::printed::{Place, Printed};
 use crate::telemetry::slow::SlowLog;
 
 /// The files and services of a configuration.
 pub(super) fn files(config: &Config) -> LogFiles {
-    LogFiles { out: config.outlog.as_ref().map(destination), err: config.errlog.as_ref().map(destination) }
+    let place = |place: &Option<LogPlace>| place.as_ref().map(destination);
+    LogFiles {
+        out: place(&config.outlog),
+        err: place(&config.errlog),
+        access: place(&config.accesslog),
+        slow: config.slowlog.clone().map(Destination::File),
+    }
 }
 
 /// Where one log goes.
@@ -89,20 +98,36 @@ impl Capture {
     }
 }
 
-/// Tries whether the logs of requests can be opened.
-pub(super) fn check_request_logs(config: &Config) -> Result<(), Problem> {
-    let slow = config.slowlog.as_ref().map(|path| Destination::File(path.clone()));
-    let logs = config.accesslog.as_ref().map(destination).into_iter().chain(slow);
-    logs.into_iter().try_for_each(|log| Ok(log.check()?))
+/// Opens the logs of requests that are wanted, for all processes to come.
+pub(super) fn request_logs(config: &Config) -> Result<RequestLogs, LogFileError> {
+    let failed = |path: &Path, is_service| {
+        let path = path.to_owned();
+        move |source| LogFileError { path, is_service, source }
+    };
+    let access = match config.accesslog.as_ref().map(destination) {
+        None => None,
+        Some(place) => {
+            let (path, is_service) = match &place {
+                Destination::File(path) => (path, false),
+                Destination::Service(_, path) => (path, true),
+            };
+            Some(AccessLog::open(&place, config.access.clone()).map_err(failed(path, is_service))?)
+        }
+    };
+    let slow = config.slowlog.as_deref();
+    let slow = slow.map(|path| SlowLog::open(path).map_err(failed(path, false))).transpose()?;
+    Ok(RequestLogs { access: access.map(Arc::new), slow: slow.map(Arc::new) })
 }
 
-/// Opens the log of slow requests, if one is wanted.
-pub(super) fn slow_log(config: &Config) -> io::Result<Option<SlowLog>> {
-    config.slowlog.as_deref().map(SlowLog::open).transpose()
-}
-
-/// Opens the access log, if one is wanted.
-pub(super) fn access_log(config: &Config) -> io::Result<Option<AccessLog>> {
-    let open = |place| AccessLog::open(&destination(place), config.access.clone());
-    config.accesslog.as_ref().map(open).transpose()
+/// Opens the log files anew, for this process and, as what comes back, for the others.
+pub(super) fn reopen(files: &LogFiles, logs: &RequestLogs) -> OpenLogs {
+    let (open, errors) = files.open();
+    for error in errors {
+        tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
+    }
+    match open.try_clone() {
+        Ok(ours) => logs.change(ours),
+        Err(error) => tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be changed"),
+    }
+    open
 }

@@ -3,6 +3,7 @@
 //! Everything that can be wrong with the configuration is found before any fork; what can only be tried (binding, locking,
 //! importing) is tried while somebody is still at the terminal to be told. Each step is undone when a later one fails.
 
+mod access;
 mod address;
 mod alone;
 mod cgi_fallback;
@@ -14,6 +15,7 @@ mod logs;
 mod operator;
 mod preview;
 mod problem;
+mod rights;
 mod serve;
 mod sites;
 mod succession;
@@ -24,8 +26,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::access::Access;
 use self::address::Address;
 pub use self::problem::Problem;
+use self::rights::Standing;
 use self::serve::Server;
 use self::surroundings::Surroundings;
 use crate::app::echo::EchoHost;
@@ -134,13 +138,14 @@ fn start(
     let inherits = !surroundings.listeners.borrow().is_empty();
     let address = Address::decide(config, inherits, environment)?;
     check_responder(config, &address, &found)?;
-    check_workdir(config)?;
+    let mut standing = Standing::decide(config)?;
+    standing.access = Access::decide(config, &address, standing.uid(), environment)?;
+    check_workdir(standing.workdir(config))?;
     // Before the first file is made.
     process::set_umask(config.umask);
     signals::survive_file_size_limit();
     let logs = logs::files(config);
     logs.check()?;
-    logs::check_request_logs(config)?;
     let daemonize = config.daemonize.unwrap_or_else(|| address.daemonizes(config));
     telemetry::log::start(level(config.loglevel), logs::service_of_messages(&logs)?);
     for warning in &config.warnings {
@@ -149,13 +154,17 @@ fn start(
     let roles = found.targets.roles();
     let folders = found.search_path.clone();
     let host: Arc<dyn Host> = host(config, door, found);
-    let mut server = Server::bind(config, surroundings, address, host.clone(), roles, logs.clone())?;
+    let mut server =
+        Server::bind(config, surroundings, address, host.clone(), roles, standing.clone(), logs.clone())?;
+    if let Some(warning) = standing.warning().filter(|_| !surroundings.is_heir) {
+        tell(&warning);
+    }
     server.folders = folders;
     let entered = if daemonize && !surroundings.is_heir {
         if config.errlog.is_none() {
             tell("warning: without errlog= messages of the server and of the application go nowhere\n");
         }
-        match launch(config, &logs, &*host) {
+        match launch(config, standing.workdir(config), &logs, &*host) {
             Ok(Role::Launcher { status, text }) => {
                 tell(&text);
                 server.leave_alone();
@@ -171,7 +180,7 @@ fn start(
             }
         }
     } else {
-        enter(config, &logs, daemonize)
+        enter(standing.workdir(config), &logs, daemonize)
     };
     let result = entered.and_then(|()| server.run(verdict));
     server.clean_up();
@@ -194,8 +203,13 @@ fn host(config: &Config, door: &Door<'_>, found: Found) -> Arc<dyn Host> {
     }))
 }
 
-fn launch(config: &Config, logs: &LogFiles, host: &dyn Host) -> Result<Role, Problem> {
-    let workdir = config.workdir.as_deref().unwrap_or_else(|| "/".as_ref());
+fn launch(
+    config: &Config,
+    workdir: Option<&Path>,
+    logs: &LogFiles,
+    host: &dyn Host,
+) -> Result<Role, Problem> {
+    let workdir = workdir.unwrap_or_else(|| "/".as_ref());
     daemon::start(workdir, config.umask, logs, host).map_err(|error| {
         let message = format!("the server cannot go to the background: {error}");
         Problem::new(ExitStatus::Failure, Code::BACKGROUND, message, "")
@@ -203,9 +217,9 @@ fn launch(config: &Config, logs: &LogFiles, host: &dyn Host) -> Result<Role, Pro
 }
 
 /// Without going to the background, or there already: logs and folder, as the daemon has them.
-fn enter(config: &Config, logs: &LogFiles, in_background: bool) -> Result<(), Problem> {
-    logs.open()?;
-    match config.workdir.as_deref().or_else(|| in_background.then(|| Path::new("/"))) {
+fn enter(workdir: Option<&Path>, logs: &LogFiles, in_background: bool) -> Result<(), Problem> {
+    logs.redirect()?;
+    match workdir.or_else(|| in_background.then(|| Path::new("/"))) {
         None => Ok(()),
         Some(workdir) => std::env::set_current_dir(workdir).map_err(|error| no_workdir(workdir, &error)),
     }
@@ -227,8 +241,8 @@ fn check_responder(config: &Config, address: &Address, found: &Found) -> Result<
 }
 
 /// Finds out while somebody is there to be told whether the folder can be entered.
-fn check_workdir(config: &Config) -> Result<(), Problem> {
-    let Some(workdir) = &config.workdir else { return Ok(()) };
+fn check_workdir(workdir: Option<&Path>) -> Result<(), Problem> {
+    let Some(workdir) = workdir else { return Ok(()) };
     std::fs::metadata(workdir.join(".")).map(drop).map_err(|error| no_workdir(workdir, &error))
 }
 

@@ -11,7 +11,6 @@ use crate::front::{self, Backend, FrontOptions};
 use crate::messages::Code;
 use crate::os::channel::{Heard, Line, Order};
 use crate::os::listener::Listener;
-use crate::os::stdio::LogFiles;
 
 /// The HTTP sockets of the preview, bound but not yet served.
 pub(super) struct Preview {
@@ -26,7 +25,7 @@ impl Preview {
     }
 
     /// Serves browsers until the line to the master says otherwise; gives the exit status.
-    pub(super) fn live(&self, config: &Config, backends: &[Listener], logs: &LogFiles, line: Line) -> i32 {
+    pub(super) fn live(&self, config: &Config, backends: &[Listener], line: Line) -> i32 {
         let listeners: Result<Vec<TcpListener>, _> = self
             .sockets
             .iter()
@@ -47,7 +46,7 @@ impl Preview {
             stop_timeout: config.stop_timeout,
             script_name: config.script_name.clone(),
         };
-        let stop = match watch(line, logs.clone()) {
+        let stop = match watch(line) {
             Ok(stop) => stop,
             Err(error) => {
                 tracing::error!(code = %Code::FRONT_DIED, %error, "the preview front cannot hear the master");
@@ -75,12 +74,12 @@ impl Preview {
 }
 
 /// Listens to the master in a thread of its own; what it gives out is closed when the front has to stop.
-fn watch(line: Line, logs: LogFiles) -> io::Result<OwnedFd> {
+fn watch(line: Line) -> io::Result<OwnedFd> {
     let (stop, held) = UnixStream::pair()?;
     std::thread::Builder::new().name("fcgi-master".to_owned()).spawn(move || {
         while let Heard::Message(Order::ReopenLogs) = line.wait_for_order() {
-            if let Err(error) = logs.open() {
-                tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
+            if let Err(error) = line.take_logs().redirect() {
+                tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be changed");
             }
         }
         drop(held);

@@ -9,6 +9,7 @@ use crate::messages::Code;
 use crate::options::UsageError;
 use crate::os::listener::ListenError;
 use crate::os::pidfile::PidfileError;
+use crate::os::privileges::RightsError;
 use crate::os::stdio::LogFileError;
 use crate::supervisor::Failure;
 
@@ -57,6 +58,12 @@ impl From<ListenError> for Problem {
 impl From<PidfileError> for Problem {
     fn from(error: PidfileError) -> Self {
         Self::new(ExitStatus::AddressInUse, error.code(), error.to_string(), error.hint())
+    }
+}
+
+impl From<RightsError> for Problem {
+    fn from(error: RightsError) -> Self {
+        Self::new(ExitStatus::AddressInUse, Code::RIGHTS, error.to_string(), "")
     }
 }
 

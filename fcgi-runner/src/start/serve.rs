@@ -16,12 +16,14 @@ use super::life::{Plan, thread_rules};
 use super::logs::Capture;
 use super::operator;
 use super::preview::Preview;
+use super::rights::{Standing, give_folder};
 use super::surroundings::Surroundings;
-use super::{Ended, Problem};
+use super::{Ended, Problem, logs};
 use crate::app::{Host, ProcessModel};
 use crate::config::{self, Config, Method};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
+use crate::os::channel::{Line, Report};
 use crate::os::daemon::Verdict;
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
@@ -44,6 +46,7 @@ pub(super) struct Server<'s> {
     pub(super) listeners: Arc<[Listener]>,
     preview: Option<Preview>,
     pub(super) doors: Doors,
+    standing: Standing,
     pub(super) logs: LogFiles,
     /// Where the application's modules are looked for.
     pub(super) folders: Vec<PathBuf>,
@@ -67,6 +70,7 @@ impl<'s> Server<'s> {
         address: Address,
         host: Arc<dyn Host>,
         roles: Roles,
+        standing: Standing,
         logs: LogFiles,
     ) -> Result<Self, Problem> {
         let preview = config.http.as_ref().map(Preview::bind).transpose()?;
@@ -78,7 +82,14 @@ impl<'s> Server<'s> {
             _ => None,
         };
         let socket = private.as_ref().map_or_else(PathBuf::new, |folder| folder.path().join("preview.sock"));
-        let listeners = address.open(config, &socket, &mut surroundings.listeners.borrow_mut())?.into();
+        if let Some(folder) = &private {
+            give_folder(folder.path(), standing.socket)?;
+        }
+        let listeners: Arc<[Listener]> =
+            address.open(standing.socket, &socket, &mut surroundings.listeners.borrow_mut())?.into();
+        if matches!(address, Address::WebServer | Address::Inherited(_)) {
+            standing.access.check_inherited(&listeners)?;
+        }
         let mut server = Self {
             config,
             surroundings,
@@ -87,6 +98,7 @@ impl<'s> Server<'s> {
             roles,
             listeners,
             preview,
+            standing,
             logs,
             folders: Vec::new(),
             pidfile: None,
@@ -117,9 +129,6 @@ impl<'s> Server<'s> {
             multiprocess: self.address.is_served_alone() || !self.is_one_process(),
             run_once: self.address == Address::Cgi,
         });
-        if self.config.preload && alone {
-            self.host.preload()?;
-        }
         let slots = NonZeroUsize::new(if alone { 1 } else { 2 * self.most_workers() + 16 });
         let board =
             Scoreboard::new(slots.unwrap_or(NonZeroUsize::MIN), threads.map_or(1, |rules| rules.max_threads))
@@ -137,13 +146,18 @@ impl<'s> Server<'s> {
             host: self.host.clone(),
             roles: self.roles,
             listeners: self.listeners.clone(),
+            gate: self.standing.access.gate().map_err(|error| system(&error))?,
             board,
             handoff,
             threads,
-            logs: self.logs.clone(),
+            logs: logs::request_logs(self.config)?,
         };
         if alone {
             operator::warn_of_nobody_to_ask(self.config);
+            self.standing.assume_alone(self.config, &*self.host)?;
+            if self.config.preload {
+                self.host.preload()?;
+            }
             return self.run_alone(&plan, verdict);
         }
         let mut control =
@@ -237,24 +251,32 @@ impl<'s> Server<'s> {
         let front = self.preview.as_ref().map(|preview| {
             move |line| {
                 disown();
-                preview.live(self.config, &self.listeners, &self.logs, line)
+                self.standing.live_outside(|| preview.live(self.config, &self.listeners, line))
             }
         });
         let front = front.as_ref().map(|life| life as &dyn Fn(_) -> i32);
-        let clerk = self.config.status.is_wanted().then_some(|line| {
+        let clerk = self.config.status.is_wanted().then_some(|line: Line| {
             let doors = self.doors.take();
             disown();
-            doors::live(&plan.about, &plan.board, doors, &self.logs, &line)
+            self.standing.live_outside(|| doors::live(&plan.about, &plan.board, doors, &line))
         });
-        let work = |line, slot| {
+        // A worker that was forked of a nursery has become who it is there.
+        let has_become = Cell::new(false);
+        let become_worker = || {
             disown();
-            plan.live(line, slot)
+            if has_become.replace(true) { Ok(()) } else { self.standing.assume(&*self.host) }
+        };
+        let work = |line: Line, slot| match become_worker() {
+            Ok(()) => plan.live(line, slot),
+            Err(error) => {
+                line.report(&Report::StartFailed(Code::RIGHTS.tag(&error.to_string())));
+                1
+            }
         };
         let prepare = self.nursery_prepares().map(|prepares| {
-            move || {
-                disown();
-                prepares()
-            }
+            let become_worker = &become_worker;
+            // If it cannot, the first worker tells.
+            move || become_worker().is_ok() && prepares()
         });
         let capture = Capture::decide(self.config, &self.logs)?;
         let record =
@@ -281,11 +303,8 @@ impl<'s> Server<'s> {
                 }
             },
             release_address: &|| self.release_address(),
-            reopen_logs: &|| {
-                if let Err(error) = self.logs.open() {
-                    tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
-                }
-            },
+            reopen_logs: &|| logs::reopen(&self.logs, &plan.logs),
+            change_logs: &|files| plan.logs.change(files),
             record: record.as_ref().map(|record| record as Record<'_>),
             control,
             usr1_finishes: self.address == Address::WebServer,

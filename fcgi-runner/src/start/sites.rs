@@ -59,7 +59,7 @@ pub(super) fn start(
             Role::Daemon(verdict) => Some(verdict),
         }
     } else {
-        logs.open()?;
+        logs.redirect()?;
         None
     };
     let manager = surroundings.manager.as_ref();
@@ -108,7 +108,7 @@ impl House<'_> {
                 self.notify(starts);
             },
             reopen_logs: &|| {
-                if let Err(error) = logs.open() {
+                if let Err(error) = logs.redirect() {
                     tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
                 }
             },

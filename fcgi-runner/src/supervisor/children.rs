@@ -8,6 +8,7 @@ use super::control::Control;
 use super::departures::Departure;
 use super::output::Outlets;
 use super::policy::{Event, Reason, WorkerId};
+use super::trust::Allowance;
 use super::{Child, Failure, Master, Outcome};
 use crate::messages::Code;
 use crate::os::channel::{self, Line, Order};
@@ -31,7 +32,8 @@ impl Master<'_> {
                     tracing::error!(%error, "a worker cannot be heard");
                 }
                 let (since, is_ready, is_probing, retired) = (Instant::now(), false, false, false);
-                let child = Child { process, line, slot, since, is_ready, is_probing, retired };
+                let allowance = Allowance::new(since);
+                let child = Child { process, line, slot, since, is_ready, is_probing, retired, allowance };
                 self.workers.insert(id, child);
             }
             Err(error) => {
@@ -94,9 +96,12 @@ impl Master<'_> {
         self.tell_policy(Event::Failed(id));
     }
 
+    /// Kills a worker, perhaps one that was not born yet, and nothing but a child of this process.
     pub(super) fn kill_worker(&mut self, id: WorkerId) {
         match self.workers.get(&id).map(|child| child.process) {
-            Some(Some(process)) => fork::kill_now(process),
+            Some(Some(process)) if fork::is_child(process) => fork::kill_now(process),
+            // Its nursery has named a process that is none of ours.
+            Some(Some(_)) => self.lose(id, "the process of a worker is none of the master's"),
             Some(None) => self.kill_expected(id),
             None => {}
         }

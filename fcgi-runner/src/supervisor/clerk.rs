@@ -6,6 +6,7 @@ use super::Master;
 use crate::messages::Code;
 use crate::os::channel::{Line, Order};
 use crate::os::fork::{End, ProcessId};
+use crate::os::stdio::OpenLogs;
 
 /// The process, or when the next one is started.
 #[derive(Debug, Default)]
@@ -30,6 +31,17 @@ impl Clerk {
         if let Some((_, Some(line))) = &self.running {
             line.order(order);
         }
+    }
+
+    pub(super) fn change_logs(&self, files: &OpenLogs) {
+        if let Some((_, Some(line))) = &self.running {
+            line.order_logs(files);
+        }
+    }
+
+    /// Whether this is its process.
+    pub(super) fn is_at(&self, process: ProcessId) -> bool {
+        self.running.as_ref().is_some_and(|(clerk, _)| *clerk == process)
     }
 }
 

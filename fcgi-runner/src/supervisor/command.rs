@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::policy::{Event, Reason, WorkerId};
 use super::{Failure, Master, Outcome};
 use crate::messages::Code;
-use crate::os::channel::Order;
 use crate::os::fork::ProcessId;
 use crate::os::signals::Signal;
 
@@ -132,15 +131,15 @@ impl Master<'_> {
     }
 
     fn reopen_logs(&self) {
-        (self.job.reopen_logs)();
+        let files = (self.job.reopen_logs)();
         for child in self.workers.values() {
-            child.line.order(Order::ReopenLogs);
+            child.line.order_logs(&files);
         }
-        self.reopen_logs_of_nurseries();
+        self.change_logs_of_nurseries(&files);
         if let Some((_, line)) = &self.front {
-            line.order(Order::ReopenLogs);
+            line.order_logs(&files);
         }
-        self.clerk.tell(Order::ReopenLogs);
+        self.clerk.change_logs(&files);
     }
 
     fn stop(&mut self) {

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Master;
 use super::policy::{Event, WorkerId};
+use super::{BELL, Master};
 use crate::os::backlog::Backlog;
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
@@ -28,6 +28,8 @@ pub struct Queues {
 #[derive(Debug, Default)]
 pub(super) struct Demand {
     watched: bool,
+    /// The bell has been answered, and is not heard for a moment: whoever rings it again and again keeps nobody busy.
+    is_deaf: bool,
     /// Tells how many wait at each listener; opened when that is first asked.
     backlogs: Vec<Option<Backlog>>,
 }
@@ -50,6 +52,7 @@ impl Master<'_> {
     /// The bell has rung: too few workers are idle.
     pub(super) fn hear_bell(&mut self) {
         self.job.board.silence();
+        self.demand.is_deaf = self.poller.forget(self.job.board.bell()).is_ok();
         self.rearm_at = Some(Instant::now() + REARM);
         self.next_look = Instant::now();
     }
@@ -70,6 +73,11 @@ impl Master<'_> {
         }
         if self.rearm_at.is_none_or(|at| now >= at) {
             self.rearm_at = None;
+            if std::mem::take(&mut self.demand.is_deaf)
+                && let Err(error) = self.poller.watch(self.job.board.bell(), BELL)
+            {
+                tracing::error!(%error, "busy workers cannot be heard");
+            }
             let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
             self.job.board.arm(if self.demand.watched { 0 } else { wanted });
         }
@@ -119,7 +127,7 @@ fn has_input(queue: BorrowedFd<'_>) -> bool {
 }
 
 /// The token of all queues.
-pub(super) const QUEUE: Token = super::BELL + 1;
+pub(super) const QUEUE: Token = BELL + 1;
 
 /// A bell that was answered is quiet for this time: growth goes in steps, and a full house costs nothing.
 const REARM: Duration = Duration::from_millis(50);

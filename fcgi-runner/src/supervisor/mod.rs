@@ -15,6 +15,7 @@ mod output;
 pub mod policy;
 mod showing;
 mod telling;
+mod trust;
 mod upgrade;
 mod watching;
 
@@ -35,18 +36,20 @@ use self::output::{OUTLET, Outlets};
 pub use self::output::{Record, Stream};
 use self::policy::{Action, Event, Policy, Rules, Verdict, WorkerId};
 use self::telling::Told;
+use self::trust::Allowance;
 use self::upgrade::{HEIR, Heir};
 pub use self::upgrade::{Succession, heir_words};
 pub use self::watching::Watched;
 use crate::app::{Blocker, Host};
 use crate::messages::Code;
-use crate::os::channel::{Heard, Line, Order, Report};
+use crate::os::channel::{Line, Order};
 use crate::os::fork::{self, ProcessId};
 use crate::os::jitter::Jitter;
 use crate::os::notify::ServiceManager;
 use crate::os::poller::{Poller, ReadyList, Token};
-use crate::os::scoreboard::{Phase, Scoreboard};
+use crate::os::scoreboard::Scoreboard;
 use crate::os::signals::{Blocked, OriginalMask, SignalReader};
+use crate::os::stdio::OpenLogs;
 use crate::status::About;
 
 /// What the master needs from the rest of the house.
@@ -74,7 +77,10 @@ pub struct Job<'m> {
     /// Called when no further connection is to be taken: the socket file goes away at once, so that a successor can bind.
     pub release_address: &'m dyn Fn(),
     /// Opens the master's own log files anew.
-    pub reopen_logs: &'m dyn Fn(),
+    /// They are handed to the other processes, which perhaps may not open them.
+    pub reopen_logs: &'m dyn Fn() -> OpenLogs,
+    /// Lets a process of which workers are forked go on in other log files.
+    pub change_logs: &'m dyn Fn(OpenLogs),
     /// Takes what workers print, line by line, where that does not go to its destination by itself.
     pub record: Option<Record<'m>>,
     /// How the operator asks; given back at the end with those who wait for it.
@@ -100,6 +106,7 @@ struct Child {
     /// It has imported the application and tries it.
     is_probing: bool,
     retired: bool,
+    allowance: Allowance,
 }
 
 struct Master<'m> {
@@ -240,37 +247,6 @@ impl Master<'_> {
         ];
         let soonest = soonest.into_iter().flatten().min()?;
         Some(soonest.saturating_duration_since(Instant::now()))
-    }
-
-    fn hear_worker(&mut self, id: WorkerId) {
-        loop {
-            let Some(child) = self.workers.get_mut(&id) else { return };
-            match child.line.next_report() {
-                Heard::Message(Report::Ready) => {
-                    child.is_ready = true;
-                    self.show_phase(id, Phase::Serving);
-                    self.tell_policy(Event::Ready(id));
-                }
-                Heard::Message(Report::Probing) => child.is_probing = true,
-                Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),
-                Heard::Message(Report::StartFailed(text)) => self.worker_failed(id, Failure::Start(text)),
-                Heard::Message(Report::Sources(text)) => self.watch_sources(&text),
-                Heard::Message(Report::Leaving) => {
-                    child.retired = true;
-                    self.show_phase(id, Phase::Leaving);
-                    self.tell_policy(Event::Leaving(id));
-                }
-                Heard::Message(Report::Due { reason, urgent }) => {
-                    self.tell_policy(Event::Due { id, reason, urgent });
-                }
-                Heard::Message(Report::Stacks { text, more }) => self.take_stacks(id, &text, more),
-                Heard::Silence => return,
-                Heard::Gone => {
-                    let _ = self.poller.forget(&child.line);
-                    return;
-                }
-            }
-        }
     }
 
     fn tell_policy(&mut self, event: Event) {

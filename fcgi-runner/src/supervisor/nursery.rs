@@ -19,7 +19,7 @@ use crate::os::nursery::{News, NurseryLine, NurseryOrder, nursery_line};
 use crate::os::poller::Token;
 use crate::os::process;
 use crate::os::signals;
-use crate::os::stdio::Streams;
+use crate::os::stdio::{OpenLogs, Streams};
 
 /// What nurseries are for.
 pub struct Nursing<'m> {
@@ -32,13 +32,13 @@ pub struct Nursing<'m> {
 
 /// A nursery, seen from the master.
 pub(super) struct Nursery {
-    process: ProcessId,
-    line: NurseryLine,
+    pub(super) process: ProcessId,
+    pub(super) line: NurseryLine,
     /// Workers that were ordered and are not born.
     expected: Vec<WorkerId>,
     used_at: Instant,
     is_ready: bool,
-    is_leaving: bool,
+    pub(super) is_leaving: bool,
 }
 
 impl Master<'_> {
@@ -94,6 +94,10 @@ impl Master<'_> {
         match nursery.line.next_news() {
             Heard::Message(news) => Some(news),
             Heard::Silence => None,
+            Heard::Garbage => {
+                self.mistrust_nursery(index, "says what it never says");
+                None
+            }
             Heard::Gone => {
                 let _ = self.poller.forget(&nursery.line);
                 None
@@ -102,6 +106,11 @@ impl Master<'_> {
     }
 
     fn take_news(&mut self, index: usize, news: News) {
+        if let News::Born { process, .. } = news
+            && !self.may_be_new(process)
+        {
+            return self.mistrust_nursery(index, "names a process that it has not forked");
+        }
         let nursery = &mut self.nurseries[index];
         match news {
             News::Ready => nursery.is_ready = true,
@@ -117,7 +126,10 @@ impl Master<'_> {
                 }
             }
             News::Born { worker, process } => {
-                if let Some(child) = nursery.take(worker).and_then(|id| self.workers.get_mut(&id)) {
+                let Some(id) = nursery.take(worker) else {
+                    return self.mistrust_nursery(index, "names a worker that was not ordered");
+                };
+                if let Some(child) = self.workers.get_mut(&id) {
                     tracing::debug!(pid = process.0, "worker started");
                     child.process = Some(process);
                 }
@@ -149,7 +161,7 @@ impl Master<'_> {
     }
 
     /// Gives up a worker that was not born.
-    fn lose(&mut self, id: WorkerId, cause: &str) {
+    pub(super) fn lose(&mut self, id: WorkerId, cause: &str) {
         let Some(child) = self.workers.remove(&id) else { return };
         let _ = self.poller.forget(&child.line);
         self.job.board.close_slot(child.slot);
@@ -182,8 +194,8 @@ impl Master<'_> {
         }
     }
 
-    pub(super) fn reopen_logs_of_nurseries(&self) {
-        self.nurseries.iter().for_each(|nursery| nursery.line.order_logs());
+    pub(super) fn change_logs_of_nurseries(&self, files: &OpenLogs) {
+        self.nurseries.iter().for_each(|nursery| nursery.line.order_logs(files));
     }
 
     /// Lets a nursery go that nobody has needed for a while.
@@ -246,9 +258,9 @@ impl Master<'_> {
                         }
                     }
                 }
-                Heard::Message(NurseryOrder::ReopenLogs) => (self.job.reopen_logs)(),
+                Heard::Message(NurseryOrder::ChangeLogs(files)) => (self.job.change_logs)(files),
                 Heard::Message(NurseryOrder::Leave) | Heard::Gone => return None,
-                Heard::Silence => {}
+                Heard::Silence | Heard::Garbage => {}
             }
         }
     }

@@ -5,18 +5,16 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use super::log::local_time;
 use crate::app::Request;
-use crate::messages::Code;
 use crate::os::stdio;
 
 /// An open log of slow requests.
 #[derive(Debug)]
 pub struct SlowLog {
-    path: PathBuf,
     file: RwLock<File>,
 }
 
@@ -26,18 +24,12 @@ impl SlowLog {
     /// # Errors
     /// As the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: RwLock::new(stdio::append(path)?) })
+        Ok(Self { file: RwLock::new(stdio::append(path)?) })
     }
 
-    /// Opens the file anew, after it was moved away.
-    pub fn reopen(&self) {
-        match stdio::append(&self.path) {
-            Ok(file) => *self.file.write().unwrap_or_else(PoisonError::into_inner) = file,
-            Err(error) => {
-                let path = self.path.display();
-                tracing::error!(code = %Code::LOG_REOPEN, %path, %error, "the log of slow requests cannot be reopened");
-            }
-        }
+    /// Goes on in another file: the old one was moved away.
+    pub fn replace(&self, new: File) {
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 
     /// Notes where a request is that runs; `number` names it among those of this worker, `stack` is lines that are indented.

@@ -3,6 +3,7 @@
 mod attendant;
 mod connection;
 mod event_loop;
+pub mod gate;
 mod intake;
 mod own_pages;
 pub mod pool;
@@ -22,6 +23,7 @@ use fcgi_proto::server;
 use slab::Slab;
 
 use self::event_loop::{EVENTS, EventLoop, State, Turns};
+use self::gate::Gate;
 pub use self::own_pages::OwnPages;
 use self::pool::{Counts, Crew, LoopHandle, Reserve, ThreadRules};
 use self::queues::Queues;
@@ -39,7 +41,6 @@ use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList};
 use crate::os::scoreboard::Scoreboard;
 use crate::os::signals;
-use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
 use crate::os::watch::Watch;
 use crate::telemetry::access::AccessLog;
@@ -50,6 +51,8 @@ pub struct Worker {
     pub host: Arc<dyn Host>,
     pub app: Arc<dyn Application>,
     pub listeners: Arc<[Listener]>,
+    /// Who may connect; `None` is whoever can.
+    pub gate: Option<Arc<Gate>>,
     /// The line to the master; without one, the worker is alone and signals are its own business.
     pub line: Option<Line>,
     pub handoff: Option<Arc<Handoff>>,
@@ -64,11 +67,10 @@ pub struct Worker {
     pub wear: WearLimits,
     pub settings: Settings,
     pub pages: Option<OwnPages>,
-    pub access_log: Option<AccessLog>,
-    pub slow_log: Option<SlowLog>,
+    pub access_log: Option<Arc<AccessLog>>,
+    pub slow_log: Option<Arc<SlowLog>>,
     /// How long requests may take.
     pub times: Rules,
-    pub logs: LogFiles,
 }
 
 impl Worker {
@@ -113,6 +115,7 @@ impl Worker {
             bell: self.host.signal_bell(),
             poller,
             listeners: self.listeners,
+            gate: self.gate,
             line,
             signals,
             handoff: self.handoff,
@@ -125,7 +128,6 @@ impl Worker {
                 ..self.settings
             }),
             counts: counts.clone(),
-            logs: self.logs,
             connections: Slab::new(),
             attendant: None,
             queues,

@@ -18,7 +18,7 @@ use crate::telemetry::access::AccessLog;
 /// What all application threads of a worker share.
 pub struct Service {
     pub app: Arc<dyn Application>,
-    pub access_log: Option<AccessLog>,
+    pub access_log: Option<Arc<AccessLog>>,
     pub board: Arc<Scoreboard>,
     pub slot: usize,
     /// Requests that have waited for longer are not served.

@@ -14,9 +14,11 @@
 //! | `limits` | 460-479 | requests that take too long |
 //! | `status` | 480-499 | telling how the server is doing |
 //! | `control` | 500-519 | `fcgi-run ctl` and its socket |
+//! | `access` | 520-559 | users, rights, and who may connect |
 //! | `logs` | 560-579 | logs and log services |
 //! | `sites` | 580-599 | several sites in one file |
 
+mod access;
 mod application;
 mod check;
 mod control;
@@ -49,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         limits::MESSAGES,
         status::MESSAGES,
         control::MESSAGES,
+        access::MESSAGES,
         logs::MESSAGES,
         sites::MESSAGES,
     ]

@@ -5,6 +5,7 @@
 mod control;
 mod limits;
 mod running;
+mod security;
 mod serving;
 mod status;
 
@@ -12,9 +13,16 @@ use super::{OptionSpec, Preset, Section, ValueKind};
 
 /// All options, in the order of the help.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    [serving::OPTIONS, running::OPTIONS, control::OPTIONS, limits::OPTIONS, status::OPTIONS]
-        .into_iter()
-        .flatten()
+    [
+        serving::OPTIONS,
+        running::OPTIONS,
+        control::OPTIONS,
+        limits::OPTIONS,
+        status::OPTIONS,
+        security::OPTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 const fn option(

@@ -51,6 +51,22 @@ pub(super) static OPTIONS: &[OptionSpec] = &[
     ),
     option(
         Section::Address,
+        "socketowner",
+        Text,
+        "NAME",
+        Depends("as user"),
+        "Who owns the Unix socket, a name or a number",
+    ),
+    option(
+        Section::Address,
+        "socketgroup",
+        Text,
+        "NAME",
+        Depends("as group"),
+        "The group of the Unix socket, a name or a number: that of the web server, with `socketmode=0660`",
+    ),
+    option(
+        Section::Address,
         "protocol",
         Choice(&[("fcgi", &["fastcgi"])]),
         "NAME",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::{ListenError, Listener, Made, listens};
+use super::{FileRights, ListenError, Listener, Made, listens};
 use crate::os::heritage::{Bequest, Heirloom};
 
 /// The name under which those are handed over where visitors come.
@@ -39,7 +39,7 @@ impl Listener {
     /// See [`ListenError`].
     pub fn unix_or_inherited(
         path: &Path,
-        mode: Option<u32>,
+        rights: impl Into<FileRights>,
         patience: Duration,
         heirs: &mut Vec<Self>,
     ) -> Result<Self, ListenError> {
@@ -48,7 +48,7 @@ impl Listener {
         heirs
             .iter()
             .position(is_it)
-            .map_or_else(|| Self::unix(path, mode, patience), |at| Ok(heirs.remove(at)))
+            .map_or_else(|| Self::unix(path, rights, patience), |at| Ok(heirs.remove(at)))
     }
 
     /// As [`Listener::tcp`], with the sockets out of `heirs` that are there already.

@@ -81,7 +81,7 @@ impl<'c> Clerk<'c> {
                         Heard::Gone => return Ok(()),
                         Heard::Message(Order::ReopenLogs) => reopen_logs(),
                         Heard::Message(Order::Stop) => self.close_doors(),
-                        Heard::Message(_) | Heard::Silence => {}
+                        Heard::Message(_) | Heard::Silence | Heard::Garbage => {}
                     },
                     token if token >= CONNECTIONS => self.attend(token),
                     token => self.let_in(token - DOORS)?,

@@ -7,12 +7,10 @@ mod line;
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use crate::app::Request;
 use crate::config::AccessRules;
-use crate::messages::Code;
 use crate::os::log_socket::{LogSocket, Severity};
 use crate::os::stdio::{self, Destination};
 
@@ -25,7 +23,7 @@ pub struct AccessLog {
 
 #[derive(Debug)]
 enum Outlet {
-    File(PathBuf, RwLock<File>),
+    File(RwLock<File>),
     Service(LogSocket),
 }
 
@@ -36,21 +34,16 @@ impl AccessLog {
     /// As the system says.
     pub fn open(destination: &Destination, rules: AccessRules) -> io::Result<Self> {
         let outlet = match destination {
-            Destination::File(path) => Outlet::File(path.clone(), RwLock::new(stdio::append(path)?)),
+            Destination::File(path) => Outlet::File(RwLock::new(stdio::append(path)?)),
             Destination::Service(service, path) => Outlet::Service(LogSocket::open(*service, path)?),
         };
         Ok(Self { rules, outlet })
     }
 
-    /// Opens the file anew, after it was moved away.
-    pub fn reopen(&self) {
-        let Outlet::File(path, file) = &self.outlet else { return };
-        match stdio::append(path) {
-            Ok(new) => *file.write().unwrap_or_else(PoisonError::into_inner) = new,
-            Err(error) => {
-                tracing::error!(code = %Code::LOG_REOPEN, path = %path.display(), %error, "the access log cannot be reopened");
-            }
-        }
+    /// Goes on in another file: the old one was moved away.
+    pub fn replace(&self, new: File) {
+        let Outlet::File(file) = &self.outlet else { return };
+        *file.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 
     /// Writes the line of a request that is over.
@@ -60,7 +53,7 @@ impl AccessLog {
         }
         let line = line::written(&self.rules, request);
         match &self.outlet {
-            Outlet::File(_, file) => {
+            Outlet::File(file) => {
                 let file = file.read().unwrap_or_else(PoisonError::into_inner);
                 // A full disk loses log lines, not requests.
                 let _ = (&*file).write_all(line.as_bytes());

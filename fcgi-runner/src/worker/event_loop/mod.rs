@@ -22,6 +22,7 @@ use slab::Slab;
 pub(super) use self::turns::Turns;
 use super::attendant::Attendant;
 use super::connection::Connection;
+use super::gate::Gate;
 use super::intake::Work;
 use super::pool::Counts;
 use super::queues::Queues;
@@ -37,7 +38,6 @@ use crate::os::poller::{Poller, ReadyList, Token};
 use crate::os::scoreboard::Phase;
 use crate::os::signals::WorkerSignals;
 use crate::os::socket::{self, Accepted};
-use crate::os::stdio::LogFiles;
 use crate::os::wake::Wake;
 use crate::os::watch::Watch;
 
@@ -48,6 +48,7 @@ pub(super) struct EventLoop {
     pub(super) bell: Option<UnixStream>,
     pub(super) poller: Arc<Poller>,
     pub(super) listeners: Arc<[Listener]>,
+    pub(super) gate: Option<Arc<Gate>>,
     pub(super) line: Option<Arc<Line>>,
     pub(super) signals: WorkerSignals,
     pub(super) handoff: Option<Arc<Handoff>>,
@@ -56,7 +57,6 @@ pub(super) struct EventLoop {
     pub(super) settings: Arc<Settings>,
     /// Where application threads serve what is read; without them, the thread that reads does.
     pub(super) counts: Option<Arc<Counts>>,
-    pub(super) logs: LogFiles,
     pub(super) connections: Slab<Entry>,
     /// Passes connections on while this thread serves; there is none before there is something to pass on.
     pub(super) attendant: Option<Attendant>,
@@ -273,6 +273,9 @@ impl EventLoop {
         match socket::accept(listener.as_fd(), listener.is_tcp())? {
             Accepted::Connection(fd) => {
                 let origin = Origin::Accepted(self.queues.note_accepted(index));
+                if self.gate.as_ref().is_some_and(|gate| !gate.admits(fd.as_fd(), listener.is_tcp())) {
+                    return Ok(true);
+                }
                 self.adopt(fd, origin, work, blocker);
                 Ok(true)
             }

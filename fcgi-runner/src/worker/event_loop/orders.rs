@@ -10,6 +10,7 @@ use crate::messages::Code;
 use crate::os::channel::{Heard, Order, Report};
 use crate::os::scoreboard::Phase;
 use crate::os::signals::WorkerSignal;
+use crate::os::stdio::OpenLogs;
 
 impl EventLoop {
     /// Runs what the application itself wants to do about signals.
@@ -27,8 +28,8 @@ impl EventLoop {
         match line.next_order() {
             Heard::Message(Order::Retire) => self.enter(State::Retiring),
             Heard::Message(Order::Stop) => self.enter(State::Stopping),
-            Heard::Message(Order::ReopenLogs) => self.reopen_logs(),
-            Heard::Silence => {}
+            Heard::Message(Order::ReopenLogs) => self.change_logs(line.take_logs()),
+            Heard::Silence | Heard::Garbage => {}
             Heard::Gone => {
                 tracing::warn!("the master is gone, this worker leaves");
                 let _ = self.poller.forget(&**line);
@@ -37,15 +38,16 @@ impl EventLoop {
         }
     }
 
-    fn reopen_logs(&self) {
-        if let Err(error) = self.logs.open() {
-            tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be reopened");
+    /// Goes on in the files that the master has opened: this process perhaps may not.
+    fn change_logs(&self, files: OpenLogs) {
+        if let Err(error) = files.redirect() {
+            tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be changed");
         }
-        if let Some(log) = &self.service.access_log {
-            log.reopen();
+        if let (Some(log), Some(file)) = (&self.service.access_log, files.access) {
+            log.replace(file);
         }
-        if let Some(warden) = self.service.warden.get() {
-            warden.reopen_log();
+        if let (Some(warden), Some(file)) = (self.service.warden.get(), files.slow) {
+            warden.change_log(file);
         }
     }
 

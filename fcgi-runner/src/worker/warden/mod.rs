@@ -9,6 +9,7 @@ mod giving_up;
 mod table;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -30,7 +31,7 @@ use crate::telemetry::slow::SlowLog;
 /// What a warden is given to work with.
 pub(super) struct Post {
     pub(super) rules: Rules,
-    pub(super) slow_log: Option<SlowLog>,
+    pub(super) slow_log: Option<Arc<SlowLog>>,
     pub(super) line: Option<Arc<Line>>,
     pub(super) feeding: Feeding,
     /// Wakes the worker's loop.
@@ -111,10 +112,10 @@ impl Warden {
         self.table().stuck()
     }
 
-    /// Opens the slow log anew.
-    pub(super) fn reopen_log(&self) {
+    /// Goes on in another file for slow requests.
+    pub(super) fn change_log(&self, file: File) {
         if let Some(log) = &self.post.slow_log {
-            log.reopen();
+            log.replace(file);
         }
     }
 
