@@ -173,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_can_be_used() {
+        let sites = all(include_str!("../../../examples/sites/sites.toml"), &[]).unwrap();
+        let names: Vec<_> = sites.sites.iter().map(|site| &site.name[..]).collect();
+        assert_eq!(names, ["blog", "shop"]);
+    }
+
+    #[test]
     fn what_cannot_be_shared_is_refused() {
         let two = |one: &str, other: &str| format!("[site.a]\n{one}\n[site.b]\n{other}\n");
         for (text, message) in [

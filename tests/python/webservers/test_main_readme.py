@@ -12,13 +12,13 @@ FENCE = re.compile(r"\[`+([^`]+)`+\]\(([^)]+)\)[^\n]*:\n\n```\w+\n(.*?)```", re.
 
 def test_recipes_are_the_files_that_other_tests_run():
     recipes = FENCE.findall(README)
-    assert len(recipes) == README.count("```") / 2 == 5
+    assert len(recipes) == README.count("```") / 2 == 6
     for _, path, text in recipes:
         assert text.strip() in (places.REPOSITORY / path).read_text(), path
 
 
 def test_start_commands_are_those_of_the_recipes():
-    commands = re.findall(r"^    (fcgi-run .*)$", README, re.MULTILINE)
+    commands = re.findall(r"^    (fcgi-run app=.*)$", README, re.MULTILINE)
     assert len(commands) == 3
     for command, name in zip(commands, ["nginx/root-unix", "lighttpd/root-socket", "apache/root-unix"], strict=True):
         assert f"#   {command}\n" in (places.EXAMPLES / f"{name}.conf").read_text()
