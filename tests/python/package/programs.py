@@ -46,8 +46,9 @@ def write(folder, **files):
 
 
 def environment(**variables):
-    """Little, so that nothing from outside is found; no bytecode, since modules change within a second."""
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    """Little, so that nothing from outside is found; no bytecode, since modules change within a second; root means it."""
+    own = {"PYTHONDONTWRITEBYTECODE": "1", "FCGI_RUN_USER": str(os.getuid())}
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **own, **variables}
 
 
 def listener(path):

@@ -99,7 +99,8 @@ super::messages! {
                    can have any request run, as any visitor, past everything that the web server checks.",
         look: "ip address shows what the machine has; the web server's address is in its own configuration.",
         act: "Listen on 127.0.0.1, or on a Unix socket, if the web server is on the same machine. If it is not, as in \
-              containers, name it, or its network. Where a firewall takes care of it, say any.",
+              containers, name it, or its network. Where a firewall takes care of it, say any. Programs with a server of \
+              their own, such as that of flup, take FCGI_WEB_SERVER_ADDRS or FCGI_RUN_ALLOWEDCLIENTS from the environment.",
         example: "fcgi-run host=0.0.0.0 port=3033 allowedclients=172.16.0.0/12",
     }
     CLIENTS_OF_OTHER_KIND = 531 {
