@@ -46,6 +46,6 @@ class ClientDisconnected(BaseException):
 class RequestTimeout(BaseException):
     """The request has taken longer than `requesttimeout`.
 
-    Raised inside the application, at its next step in Python. Left alone, it becomes a 504; an application that catches it may
-    still answer by itself, within `killgrace`. It is no `Exception`, so that the handlers of frameworks let it pass.
+    Raised inside the application, at its next step in Python. Left alone, it becomes a 504; an application that catches it
+    may still answer by itself, within `killgrace`. It is no `Exception`, so that the handlers of frameworks let it pass.
     """

@@ -20,7 +20,7 @@ use super::rights::{Standing, give_folder};
 use super::surroundings::Surroundings;
 use super::{Ended, Problem, logs};
 use crate::app::{Host, ProcessModel};
-use crate::config::{self, Config, Method};
+use crate::config::{Config, Method};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
 use crate::os::channel::{Line, Report};
@@ -33,7 +33,6 @@ use crate::os::signals::{self, Blocked};
 use crate::os::stdio::LogFiles;
 use crate::status::About;
 use crate::supervisor::control::Control;
-use crate::supervisor::policy::{Pool, Rules};
 use crate::supervisor::{self, Failure, Job, Nursing, Outcome, Queues, Record};
 
 /// A server with its listeners.
@@ -227,7 +226,7 @@ impl<'s> Server<'s> {
         self.address.is_served_alone() && !wants_workers && self.preview.is_none()
     }
 
-    fn is_one_process(&self) -> bool {
+    pub(super) fn is_one_process(&self) -> bool {
         self.is_alone() || self.config.method == Some(Method::Threaded) || self.config.max_children == 1
     }
 
@@ -313,55 +312,6 @@ impl<'s> Server<'s> {
             is_heir: self.surroundings.is_heir,
             watched: develop::watched(self.config, &*self.host, &self.folders, self.script()),
         })
-    }
-
-    /// On demand workers come again and again, the one of a threaded server as well.
-    fn nursery_stays(&self) -> bool {
-        self.config.preload && (!self.is_one_process() || self.config.pool == config::Pool::OnDemand)
-    }
-
-    /// What is done once for many workers; it is of no use where there is only one.
-    fn nursery_prepares(&self) -> Option<impl Fn() -> bool> {
-        let preloads = self.config.preload && !self.host.is_given();
-        let warms = !self.is_one_process() && self.host.is_cold();
-        (preloads || warms).then_some(move || {
-            if preloads {
-                // If it has failed, the first worker tells.
-                let _ = self.host.preload();
-            }
-            preloads || self.host.warm_up()
-        })
-    }
-
-    fn rules(&self) -> Rules {
-        let config = self.config;
-        let (min_spare, max_spare, max_children) = match config.method {
-            Some(Method::Threaded) => (0, 1, 1),
-            _ => (config.min_spare, config.max_spare, config.max_children),
-        };
-        let pool = match config.pool {
-            // Of a threaded server, it is the number of threads that does not change.
-            config::Pool::Static if config.method != Some(Method::Threaded) => Pool::Static,
-            config::Pool::Static | config::Pool::Dynamic => Pool::Dynamic,
-            config::Pool::OnDemand => Pool::OnDemand,
-        };
-        Rules {
-            pool,
-            min_spare,
-            max_spare,
-            max_children,
-            most: self.most_workers(),
-            idle_timeout: config.limits.idle_timeout,
-            max_lifetime: config.max_lifetime,
-            jitter: config.jitter,
-            stop_timeout: config.stop_timeout,
-            start_timeout: config.start_timeout,
-        }
-    }
-
-    /// How many workers there can ever be, when the operator says so later. A slot that is not used costs nothing.
-    fn most_workers(&self) -> usize {
-        self.config.max_children * 2 + 32
     }
 
     /// The script that a web server has started.
