@@ -7,6 +7,7 @@
 //! A new message is one entry in the table, in the block of numbers of its file, and one line in the list of the test in
 //! [`table`], which holds that numbers never change. A number that is no longer used is not used again.
 
+pub mod plain;
 pub mod table;
 mod text;
 

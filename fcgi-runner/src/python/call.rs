@@ -21,7 +21,7 @@ use super::start_response::{StartResponse, body_bytes, to_python};
 use super::strings::readable;
 use crate::app::{Application, Blocker, ByRole, Request, TIMEOUT_TEXT, ThreadStack};
 use crate::cgi::page;
-use crate::messages::Code;
+use crate::messages::{Code, plain};
 
 /// The WSGI applications, one for each role that is played.
 pub(super) struct PythonApplication {
@@ -224,7 +224,8 @@ impl<'py> Call<'py> {
             // Only now: making one has the interpreter import modules of a megabyte, once.
             let traceback = traceback(self.py, error);
             self.tell(code, blocker);
-            errors::send(&self.request, &traceback, blocker);
+            // What the request has brought stands in it, as often as not.
+            errors::send(&self.request, &plain::lines(&traceback.replace('\0', "")), blocker);
             if app.debug {
                 self.response().answer()?.fail(500, &page::traceback_page(&traceback, code), blocker);
                 return Ok(());

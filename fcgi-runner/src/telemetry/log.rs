@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::messages::plain;
 use crate::os::clock;
 use crate::os::log_socket::{LogSocket, Severity};
 use crate::os::stdio;
@@ -125,30 +126,17 @@ impl Visit for Fields {
 
 impl Fields {
     fn put(&mut self, name: &str, value: &str) {
-        // A traceback is several lines on purpose; it is the server's own field and no peer's text.
+        // A traceback is several lines on purpose.
         if name == "traceback" {
-            let _ = write!(self.rest, "\n{}", value.trim_end());
+            let _ = write!(self.rest, "\n{}", plain::lines(value.trim_end()));
         } else if name == "code" {
-            self.code = format!("[{}]", clean(value));
+            self.code = format!("[{}]", plain::line(value));
         } else if name == "message" {
-            self.message.push_str(&clean(value));
+            self.message.push_str(&plain::line(value));
         } else if !value.is_empty() {
-            let _ = write!(self.rest, " {name}={}", clean(value));
+            let _ = write!(self.rest, " {name}={}", plain::value(value));
         }
     }
-}
-
-/// Text in which control characters are escaped.
-pub(super) fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            let _ = write!(out, "{}", character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
-    out
 }
 
 /// A moment in the machine's time zone.
@@ -221,10 +209,5 @@ mod tests {
         assert_eq!(time.plain(), "2026-01-31 23:59:58");
         assert_eq!(time.combined(), "31/Jan/2026:23:59:58 -0330");
         assert_eq!(time.iso(), "2026-01-31T23:59:58.000042-03:30");
-    }
-
-    #[test]
-    fn control_characters_cannot_start_a_line() {
-        assert_eq!(clean("a\nb\u{1b}[1m"), "a\\nb\\u{1b}[1m");
     }
 }

@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use super::log::{clean, local_time};
+use super::log::local_time;
+use crate::messages::plain;
 use crate::os::log_socket::{LogSocket, Severity};
 
 /// Where the lines of one stream go.
@@ -31,7 +32,7 @@ impl Printed {
         let text = if self.decorated {
             // Tabs are what they are in tracebacks and tables.
             let text = String::from_utf8_lossy(line);
-            let parts: Vec<String> = text.trim_end_matches('\r').split('\t').map(clean).collect();
+            let parts: Vec<String> = text.trim_end_matches('\r').split('\t').map(plain::line).collect();
             parts.join("\t").into_bytes()
         } else {
             line.to_vec()

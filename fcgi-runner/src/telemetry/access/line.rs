@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use crate::app::{Finished, Request};
 use crate::config::AccessRules;
 use crate::config::log_format::{AccessFormat, Pattern, Piece};
+use crate::messages::plain;
 use crate::telemetry::log::local_time;
 
 /// Whether no line is to be written.
@@ -41,17 +42,17 @@ fn push(line: &mut String, piece: &Piece, request: &Request, finished: Finished,
             line.push_str(text);
             Ok(())
         }
-        Piece::Param(name) => return push_or_dash(line, param(name)),
+        Piece::Param(name) => return push_word(line, param(name)),
         Piece::Named(name) if name == REFERER => return push_or_dash(line, &redacted(param(name), redact)),
         Piece::Named(name) => return push_or_dash(line, param(name)),
         Piece::Time => write!(line, "[{}]", local_time().combined()),
         Piece::IsoTime => write!(line, "{}", local_time().iso()),
         Piece::RequestLine => {
-            push_escaped(line, request.method());
+            push_word(line, request.method());
             line.push(' ');
-            push_or_dash(line, &redacted(request.target(), redact));
+            push_word(line, &redacted(request.target(), redact));
             line.push(' ');
-            return push_escaped(line, param("SERVER_PROTOCOL"));
+            return push_word(line, param("SERVER_PROTOCOL"));
         }
         Piece::Path => return push_or_dash(line, split(request.target()).0),
         Piece::Query => return push_escaped(line, &redacted(split(request.target()).1, redact)),
@@ -125,6 +126,16 @@ fn push_or_dash(line: &mut String, bytes: &[u8]) {
     }
 }
 
+/// One word of a line of words: blanks in it are escaped as well.
+fn push_word(line: &mut String, bytes: &[u8]) {
+    let start = line.len();
+    push_or_dash(line, bytes);
+    if line[start..].contains(' ') {
+        let word = line.split_off(start).replace(' ', "\\x20");
+        line.push_str(&word);
+    }
+}
+
 /// Printable ASCII as it is, quotes, backslashes and everything else as `\xHH`.
 fn push_escaped(line: &mut String, bytes: &[u8]) {
     for byte in bytes {
@@ -144,8 +155,9 @@ fn json_text(bytes: &[u8]) -> String {
         match character {
             '"' => text.push_str("\\\""),
             '\\' => text.push_str("\\\\"),
-            control if control.is_control() => {
-                let _ = write!(text, "\\u{:04x}", u32::from(control));
+            odd if plain::acts(odd) => {
+                // All of them have four digits.
+                let _ = write!(text, "\\u{:04x}", u32::from(odd));
             }
             other => text.push(other),
         }
@@ -166,6 +178,14 @@ mod tests {
         push_escaped(&mut line, b"/a\"b\r\nGET \\ \xe9");
         assert_eq!(line, "/a\\x22b\\x0d\\x0aGET \\x5c \\xe9");
         assert_eq!(json_text(b"a\"\n\\\xff"), "\"a\\\"\\u000a\\\\\u{fffd}\"");
+        let odd = "\u{1b}[2J\u{7f}\u{85}\u{2028}\u{202e}é";
+        assert_eq!(json_text(odd.as_bytes()), "\"\\u001b[2J\\u007f\\u0085\\u2028\\u202eé\"");
+        let mut line = String::new();
+        for word in [&b"mallory - [31/Jan/2026]"[..], b"", b"\xe2\x80\xa8\x1b\x7f"] {
+            push_word(&mut line, word);
+            line.push(' ');
+        }
+        assert_eq!(line, "mallory\\x20-\\x20[31/Jan/2026] - \\xe2\\x80\\xa8\\x1b\\x7f ");
     }
 
     #[test]
