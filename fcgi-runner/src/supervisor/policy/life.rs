@@ -17,6 +17,7 @@ impl Policy {
             due: None,
             replaces,
             expires: None,
+            is_settled: false,
             last_seen: (0, now),
         };
         self.workers.insert(id, worker);
@@ -25,6 +26,9 @@ impl Policy {
 
     pub(super) fn ready(&mut self, id: WorkerId, now: Instant) {
         self.set_stage(id, Stage::Serving, now);
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.is_settled = true;
+        }
         if let Phase::Stopping { deadline, .. } = self.phase {
             self.tell(id, if deadline.is_some() { Order::Stop } else { Order::Retire });
             return;
@@ -43,6 +47,9 @@ impl Policy {
         let is_new = self.is_current(id);
         self.set_reason(id, Reason::Failed);
         self.set_stage(id, Stage::Leaving, now);
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.is_settled = true;
+        }
         if !self.announced {
             self.finish(Verdict::NeverServed);
         } else if self.phase == Phase::Reloading && is_new {

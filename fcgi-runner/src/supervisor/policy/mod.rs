@@ -163,6 +163,8 @@ struct Worker {
     replaces: Option<WorkerId>,
     /// When it has served long enough.
     expires: Option<Instant>,
+    /// It has served, or was given up: how long it takes to start is no question any more.
+    is_settled: bool,
     /// How many requests it had served when it was last seen to have something to do, and when that was.
     last_seen: (u64, Instant),
 }
@@ -272,7 +274,7 @@ impl Policy {
     /// When [`Policy::look`] has to be called at the latest; for [`Policy::answer_demand`], there is [`Policy::demand_at`].
     pub fn wake_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Stopping { deadline, killed: false } => deadline,
+            Phase::Stopping { deadline, killed: false } => deadline.or_else(|| self.starts_until()),
             Phase::Stopping { .. } => None,
             _ => {
                 let times =

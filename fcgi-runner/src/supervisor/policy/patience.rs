@@ -60,7 +60,7 @@ impl Policy {
         }
     }
 
-    /// Gives up workers that should serve by now.
+    /// Gives up workers that should serve by now, or should have left: while one imports, it hears nothing.
     pub(super) fn give_up_late(&mut self, now: Instant) {
         let Some(limit) = self.rules.start_timeout else { return };
         let late: Vec<WorkerId> = self
@@ -69,8 +69,14 @@ impl Policy {
             .map(|(id, _)| id)
             .collect();
         for id in late {
-            self.actions.push_back(Action::Overdue(id));
-            self.failed(id, now);
+            let Some(worker) = self.workers.get_mut(&id) else { continue };
+            worker.is_settled = true;
+            if worker.stage == Stage::Leaving {
+                self.actions.push_back(Action::Kill(id));
+            } else {
+                self.actions.push_back(Action::Overdue(id));
+                self.failed(id, now);
+            }
         }
     }
 
@@ -80,12 +86,13 @@ impl Policy {
         self.starting().map(|(_, since)| since + limit).min()
     }
 
-    /// Workers that do not serve yet, and since when they are there; nobody where the server stops anyway.
+    /// Workers that have not served yet, and since when they are there or were told to leave; nobody where a stop has its own
+    /// limit.
     fn starting(&self) -> impl Iterator<Item = (WorkerId, Instant)> {
-        let stops = self.finished || matches!(self.phase, Phase::Stopping { .. });
+        let stops = self.finished || matches!(self.phase, Phase::Stopping { deadline: Some(_), .. });
         self.workers
             .iter()
-            .filter(move |(_, worker)| !stops && worker.stage == Stage::Starting)
+            .filter(move |(_, worker)| !stops && !worker.is_settled)
             .map(|(id, worker)| (*id, worker.since))
     }
 

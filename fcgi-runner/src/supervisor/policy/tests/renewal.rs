@@ -85,3 +85,18 @@ fn a_worker_that_comes_to_serve_after_the_handing_over_leaves() {
     world.obey();
     assert_eq!((world.living.len(), world.finished()), (0, Some(Verdict::Stopped)));
 }
+
+#[test]
+fn a_worker_that_never_comes_to_serve_holds_nothing_up_after_the_handing_over() {
+    let mut world = World::serving(impatient());
+    world.send(Event::Reload);
+    let hanging = *world.living.last().unwrap();
+    world.send(Event::HandOver);
+    assert_eq!(world.told.remove(&hanging), Some(Order::Retire));
+    world.obey();
+    assert_eq!(world.living.iter().copied().collect::<Vec<_>>(), [hanging]);
+    world.pass(120);
+    assert!(world.log.contains(&Action::Kill(hanging)), "{:?}", world.log);
+    world.end(hanging);
+    assert_eq!(world.finished(), Some(Verdict::Stopped));
+}
