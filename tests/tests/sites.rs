@@ -9,11 +9,12 @@ use nix::unistd::Pid;
 /// An application that says who it is; `text` is what it answers.
 fn write_app(sandbox: &Sandbox, name: &str, text: &str) {
     let code = format!(
-        "import os, sys\n\
+        "import os, signal, sys\n\
          def application(environ, start_response):\n\
          \x20   start_response('200 OK', [('Content-Type', 'text/plain')])\n\
          \x20   print('asked {name}')\n\
-         \x20   return [('{text} %d %d' % (os.getppid(), 'other' in sys.modules)).encode()]\n"
+         \x20   blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())\n\
+         \x20   return [('{text} %d %d %d' % (os.getppid(), len(blocked), 'other' in sys.modules)).encode()]\n"
     );
     sandbox.write(&format!("{name}.py"), &code);
     let _ = fs::remove_dir_all(sandbox.path("__pycache__"));
@@ -61,8 +62,8 @@ fn sites_are_served_side_by_side_and_share_nothing() {
     assert_eq!(launcher.status, Some(0), "{launcher:?}");
     let blog = ask(&sandbox.unix("blog.sock"), &Request::get("/")).text();
     let shop = ask(&sandbox.unix("shop.sock"), &Request::get("/")).text();
-    assert!(blog.starts_with("blog ") && blog.ends_with(" 0"), "{blog}");
-    assert!(shop.starts_with("shop ") && shop.ends_with(" 1"), "{shop}");
+    assert!(blog.starts_with("blog ") && blog.ends_with(" 0 0"), "no signal is blocked: {blog}");
+    assert!(shop.starts_with("shop ") && shop.ends_with(" 0 1"), "{shop}");
     until("each has its own log", || {
         sandbox.read("blog.out") == "asked blog\n" && sandbox.read("shop.out") == "asked shop\n"
     });

@@ -80,7 +80,8 @@ fn small_print(message: Option<Code>) -> String {
     message.map_or_else(String::new, |code| format!("<p><small>{code}</small></p>\n"))
 }
 
-fn escaped(text: &str) -> String {
+/// Text in a page, whatever it holds.
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -1,6 +1,8 @@
 //! Who may connect, as it is typed: addresses, networks, users and groups. No name is looked up here.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use super::networks::{items, read_network};
 
 /// One that may connect.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,11 +22,9 @@ pub enum Client {
     Group(String),
 }
 
-/// Reads a list with commas or blanks between its items; `None` when one of them is none, or when it is empty: whoever forgets to fill it in has not
-/// let everybody in.
+/// Reads a list; `None` when one of its items is none, or when it is empty: whoever forgets to fill it in has not let everybody in.
 pub(super) fn read_list(text: &str) -> Option<Vec<Client>> {
-    let items = text.split([',', ' ', '\t', '\n']).filter(|item| !item.is_empty());
-    items.map(read).collect::<Option<Vec<_>>>().filter(|list| !list.is_empty())
+    items(text).map(read).collect::<Option<Vec<_>>>().filter(|list| !list.is_empty())
 }
 
 fn read(item: &str) -> Option<Client> {
@@ -41,34 +41,7 @@ fn read(item: &str) -> Option<Client> {
             return (!name.is_empty()).then(|| client(name.to_owned()));
         }
     }
-    read_network(item)
-}
-
-fn read_network(item: &str) -> Option<Client> {
-    let (address, bits) = item.split_once('/').map_or((item, None), |(address, bits)| (address, Some(bits)));
-    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
-    let address: IpAddr = bare.parse().ok()?;
-    let whole = if address.is_ipv4() { 32 } else { 128 };
-    let bits = match bits {
-        None => whole,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok()?,
-        Some(_) => return None,
-    };
-    if bits > whole {
-        return None;
-    }
-    Some(match address {
-        IpAddr::V6(v6) => plain(v6, bits),
-        IpAddr::V4(_) => Client::Network { address, bits },
-    })
-}
-
-/// An IPv4 network that is written as an IPv6 one, which is how the kernel shows IPv4 peers of an IPv6 socket.
-fn plain(address: Ipv6Addr, bits: u8) -> Client {
-    match (address.to_ipv4_mapped(), bits.checked_sub(96)) {
-        (Some(v4), Some(bits)) => Client::Network { address: v4.into(), bits },
-        _ => Client::Network { address: address.into(), bits },
-    }
+    read_network(item).map(|(address, bits)| Client::Network { address, bits })
 }
 
 #[cfg(test)]

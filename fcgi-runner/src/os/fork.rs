@@ -6,10 +6,14 @@
 #![expect(unsafe_code, reason = "processes are forked here")]
 
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid};
+
+use super::signals::OriginalMask;
 
 /// A process of ours.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -100,6 +104,20 @@ fn wait_for(child: Pid) -> Option<WaitStatus> {
             Err(_) => return None,
         }
     }
+}
+
+/// Executes a program as a child of this process, with the signal mask that this process was started with.
+///
+/// # Errors
+/// When it is not there, or cannot be run.
+pub fn execute(command: &mut Command, mask: OriginalMask) -> io::Result<ProcessId> {
+    let restore = move || {
+        mask.restore();
+        Ok(())
+    };
+    // SAFETY: the closure makes one system call, and allocates nothing.
+    let child = unsafe { command.pre_exec(restore) }.spawn()?;
+    Ok(ProcessId(child.id().cast_signed()))
 }
 
 /// Makes this process the parent of processes below it that lose theirs, or stops it being so.

@@ -21,7 +21,7 @@ use std::process::Command;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use super::fork::ProcessId;
+use super::fork::{self, ProcessId};
 use super::signals::OriginalMask;
 use super::stdio;
 
@@ -67,6 +67,13 @@ impl Bequest {
 }
 
 impl Again {
+    /// What was typed before these words, to be followed by others; `None` where they were not typed last, as in a program of its
+    /// own that calls this one.
+    pub fn before(&self, words: &[OsString]) -> Option<Self> {
+        let arguments = self.arguments.strip_suffix(words)?.to_vec();
+        Some(Self { arguments, ..self.clone() })
+    }
+
     /// Starts the program as a child of this process, with what it inherits.
     ///
     /// # Errors
@@ -78,7 +85,6 @@ impl Again {
         command.args(&self.arguments).current_dir(&self.folder).env_clear();
         command.envs(variables.map(|(name, value)| (name, value))).env(VARIABLE, &bequest.words);
         let prepare = move || {
-            mask.restore();
             kept.iter().try_for_each(|fd| {
                 let fd = stdio::borrow(*fd).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
                 fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
@@ -86,8 +92,8 @@ impl Again {
             })
         };
         // SAFETY: the closure makes a few system calls, and allocates nothing.
-        let child = unsafe { command.pre_exec(prepare) }.spawn()?;
-        Ok(ProcessId(i32::try_from(child.id()).unwrap_or(-1)))
+        unsafe { command.pre_exec(prepare) };
+        fork::execute(&mut command, mask)
     }
 }
 

@@ -27,7 +27,6 @@ pub mod poller;
 pub mod privileges;
 pub mod probe;
 pub mod process;
-pub mod program;
 pub mod reason;
 pub mod refusals;
 pub mod scoreboard;

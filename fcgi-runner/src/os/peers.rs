@@ -55,13 +55,14 @@ impl PeerList {
 
     /// Whether connections from an address may come in.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        let address = plain(address);
+        let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(address))
     }
 }
 
 impl Network {
-    fn contains(self, address: IpAddr) -> bool {
+    /// Whether an address lies in it. IPv4 and IPv6 are strangers here.
+    pub fn contains(self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
                 let differing = own.to_bits() ^ other.to_bits();
@@ -86,18 +87,10 @@ impl fmt::Display for Peer {
     }
 }
 
-/// An IPv4 peer of an IPv6 socket has an address that only looks like one of IPv6.
-fn plain(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
-        IpAddr::V4(_) => address,
-    }
-}
-
 fn address_of(connection: BorrowedFd<'_>) -> Option<IpAddr> {
     let name = getpeername::<SockaddrStorage>(connection.as_raw_fd()).ok()?;
     let v4 = name.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-    v4.or_else(|| name.as_sockaddr_in6().map(|v6| plain(IpAddr::V6(v6.ip()))))
+    v4.or_else(|| name.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()).to_canonical()))
 }
 
 /// The supplementary groups that the peer had when it connected.

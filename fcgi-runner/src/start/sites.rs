@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use super::address::PATIENCE;
@@ -16,10 +16,11 @@ use crate::exit::ExitStatus;
 use crate::messages::Code;
 use crate::os::daemon::{self, Role, Verdict};
 use crate::os::fork::{self, ProcessId};
+use crate::os::heritage::Again;
 use crate::os::notify::ServiceManager;
 use crate::os::pidfile::Pidfile;
-use crate::os::program::Program;
-use crate::os::{process, signals};
+use crate::os::process;
+use crate::os::signals::{self, OriginalMask};
 use crate::python::PythonOptions;
 use crate::sites::{self, Job, Start};
 use crate::telemetry;
@@ -32,7 +33,7 @@ pub(super) fn start(
     surroundings: &Surroundings,
 ) -> Result<Ended, Problem> {
     let house = &sites.house;
-    let program = Program::of_this_process(words, &house.start_dir).ok_or_else(|| {
+    let again = surroundings.again.as_ref().and_then(|again| again.before(words)).ok_or_else(|| {
         let message = "the program cannot be started once more for each site";
         Problem::new(ExitStatus::Usage, Code::SITES_PROGRAM, message, Code::SITES_PROGRAM.cure())
     })?;
@@ -64,7 +65,7 @@ pub(super) fn start(
     };
     let manager = surroundings.manager.as_ref();
     let latest = RefCell::new(sites.sites.clone());
-    let house = House { sites, latest, words, program, is_guest, folder: folder.path(), manager };
+    let house = House { sites, latest, words, again, is_guest, folder: folder.path(), manager };
     let mut verdict = verdict;
     let result = house.run(&mut verdict, &logs);
     if let (Err(problem), Some(verdict)) = (&result, verdict) {
@@ -78,7 +79,8 @@ struct House<'h> {
     /// As the file has last said.
     latest: RefCell<Vec<Site>>,
     words: &'h [OsString],
-    program: Program,
+    /// How this program is started once more, but for the words.
+    again: Again,
     /// The program belongs to a Python, which cannot serve another virtual environment.
     is_guest: bool,
     folder: &'h Path,
@@ -101,7 +103,7 @@ impl House<'_> {
             signals: &blocked.reader,
             sites: self.sites.sites.iter().map(site).collect(),
             folder: self.folder,
-            execute: &|name, socket| self.execute(name, socket),
+            execute: &|name, socket| self.execute(name, socket, blocked.mask),
             reread: &|| self.reread(),
             verdict: &mut |starts| {
                 failed = give_verdict(starts, verdict);
@@ -132,28 +134,30 @@ impl House<'_> {
     }
 
     /// Executes this program once more, for one site.
-    fn execute(&self, name: &str, socket: &Path) -> std::io::Result<ProcessId> {
+    fn execute(&self, name: &str, socket: &Path, mask: OriginalMask) -> std::io::Result<ProcessId> {
         let config = &self.sites.house;
         let file = self.file();
         let own = self.program_of(name);
-        let mut command = own.as_ref().unwrap_or(&self.program).command(self.sites.words.iter());
-        command.arg(file).arg(format!("--site={name}")).arg("--daemonize=false");
+        let mut command = std::process::Command::new(own.as_ref().unwrap_or(&self.again.program));
+        if own.is_none() {
+            command.args(&self.again.arguments);
+        }
+        command.args(&self.sites.words).arg(file).arg(format!("--site={name}")).arg("--daemonize=false");
         command.current_dir(&config.start_dir).env("NOTIFY_SOCKET", socket).stdin(Stdio::null());
         for name in
             ["FCGI_RUN_PIDFILE", "FCGI_RUN_DAEMONIZE", "FCGI_RUN_SITE", "WATCHDOG_USEC", "WATCHDOG_PID"]
         {
             command.env_remove(name);
         }
-        let child = command.spawn()?;
-        Ok(ProcessId(child.id().cast_signed()))
+        fork::execute(&mut command, mask)
     }
 
     /// The program of the site's own virtual environment, where this one cannot serve that.
-    fn program_of(&self, name: &str) -> Option<Program> {
+    fn program_of(&self, name: &str) -> Option<PathBuf> {
         let latest = self.latest.borrow();
         let virtualenv = latest.iter().find(|site| site.name == name)?.config.virtualenv.as_deref()?;
         let path = virtualenv.join("bin/fcgi-run");
-        (self.is_guest && path.is_file()).then(|| Program::at(path))
+        (self.is_guest && path.is_file()).then_some(path)
     }
 
     fn file(&self) -> OsString {

@@ -2,28 +2,22 @@
 
 use std::net::IpAddr;
 
+use crate::os::peers::Network;
+
 /// Networks whose addresses are let in.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Allowed(Vec<(IpAddr, u8)>);
+pub struct Allowed(Vec<Network>);
 
 impl Allowed {
     /// Takes networks: an address, and how many of its leading bits count.
     pub fn new(networks: Vec<(IpAddr, u8)>) -> Self {
-        Self(networks)
+        Self(networks.into_iter().map(|(address, bits)| Network { address, bits }).collect())
     }
 
     /// Whether an address is in one of them; IPv4 addresses that are written as IPv6 ones are IPv4 addresses.
     pub fn has(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|(network, bits)| match (network.to_canonical(), address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                same(network.to_bits().into(), address.to_bits().into(), 32, *bits)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                same(network.to_bits(), address.to_bits(), 128, *bits)
-            }
-            _ => false,
-        })
+        self.0.iter().any(|network| network.contains(address))
     }
 
     /// Whether an address in the text that CGI has for it is in one of them. What is no address is in none.
@@ -31,11 +25,6 @@ impl Allowed {
         let text = std::str::from_utf8(address).unwrap_or_default();
         text.parse().is_ok_and(|address| self.has(address))
     }
-}
-
-fn same(left: u128, right: u128, width: u32, bits: u8) -> bool {
-    let rest = width.saturating_sub(u32::from(bits));
-    (left ^ right).checked_shr(rest).unwrap_or(0) == 0
 }
 
 #[cfg(test)]

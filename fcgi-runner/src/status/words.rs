@@ -51,16 +51,7 @@ pub fn rate(number: f64) -> String {
 /// A moment in the machine's zone: `2026-11-21 21:45:08`.
 pub fn moment(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let tm = clock::local(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        tm.tm_year + 1900,
-        tm.tm_mon + 1,
-        tm.tm_mday,
-        tm.tm_hour,
-        tm.tm_min,
-        tm.tm_sec
-    )
+    clock::written(&clock::local(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]

@@ -152,16 +152,7 @@ pub fn local_time() -> LocalTime {
 impl LocalTime {
     /// `2026-01-31 23:59:59`
     pub fn plain(self) -> String {
-        let tm = self.0;
-        format!(
-            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-            tm.tm_year + 1900,
-            tm.tm_mon + 1,
-            tm.tm_mday,
-            tm.tm_hour,
-            tm.tm_min,
-            tm.tm_sec
-        )
+        clock::written(&self.0)
     }
 
     /// `31/Jan/2026:23:59:59 +0100`, as web servers write it.

@@ -8,6 +8,7 @@ mod parts;
 
 use super::snapshot::Snapshot;
 use super::words;
+use crate::cgi::page::escaped;
 
 /// The page.
 pub(super) fn to_html(snapshot: &Snapshot) -> String {
@@ -44,22 +45,6 @@ pub(super) fn to_html(snapshot: &Snapshot) -> String {
 
 fn section(id: &str, class: &str, content: &str) -> String {
     format!("<section id=\"{id}\" class=\"{class}\" data-live>{content}</section>\n")
-}
-
-/// Text in a page, whatever it holds.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            letter => out.push(letter),
-        }
-    }
-    out
 }
 
 const STYLE: &str = include_str!("page.css");

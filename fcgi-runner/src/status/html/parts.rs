@@ -2,7 +2,7 @@
 
 use super::super::snapshot::{Restart, SlowRequest, Snapshot, State, Worker};
 use super::super::words::{age, bytes, rate, time};
-use super::escaped;
+use crate::cgi::page::escaped;
 
 /// The numbers that are looked at first.
 pub(super) fn tiles(snapshot: &Snapshot) -> String {
