@@ -122,7 +122,7 @@ fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
 /// Reads `count` bytes from `first` on. If the file ends before, so does the answer, cut off.
 async fn read(file: tokio::fs::File, first: u64, count: u64, pieces: mpsc::Sender<Piece>) {
     if let Err(error) = try_read(file, first, count, &pieces).await {
-        tracing::warn!(%error, "a file was cut off while it was sent");
+        tracing::warn!(code = %Code::FILE_CHANGED, %error, "a file was cut off while it was sent");
     }
 }
 

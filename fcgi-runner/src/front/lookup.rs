@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::StaticMount;
+use crate::messages::Code;
 
 /// The mounts, the longest URL first.
 #[derive(Debug)]
@@ -21,7 +22,12 @@ impl Mounts {
     /// Sorts the mounts, and warns of directories that are not there.
     pub(super) fn new(mut mounts: Vec<StaticMount>) -> Self {
         for mount in mounts.iter().filter(|mount| !mount.dir.is_dir()) {
-            tracing::warn!("`{}` for `static={}` is no directory", mount.dir.display(), mount.url);
+            tracing::warn!(
+                code = %Code::STATIC_NO_FOLDER,
+                "`{}` for `static={}` is no directory",
+                mount.dir.display(),
+                mount.url
+            );
         }
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.url.len()));
         Self(mounts)

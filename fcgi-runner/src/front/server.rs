@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::FrontOptions;
 use super::service::{Ends, Front};
+use crate::messages::Code;
 
 /// Serves until `stop` says so, and then until everything running has ended or its time is over.
 ///
@@ -52,7 +53,10 @@ pub(super) async fn serve(options: FrontOptions, stop: OwnedFd) -> io::Result<()
     drop(stopping);
     let rest = async { while connections.join_next().await.is_some() {} };
     if timeout(options.stop_timeout, rest).await.is_err() {
-        tracing::warn!("preview requests were still running after the stop timeout and are cut off");
+        tracing::warn!(
+            code = %Code::PREVIEW_CUT,
+            "preview requests were still running after the stop timeout and are cut off"
+        );
     }
     Ok(())
 }
@@ -77,7 +81,7 @@ async fn survive(error: &io::Error) {
     if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
         return;
     }
-    tracing::warn!(%error, "the preview cannot accept a connection");
+    tracing::warn!(code = %Code::ACCEPT_FAILED, %error, "the preview cannot accept a connection");
     sleep(ACCEPT_PAUSE).await;
 }
 

@@ -16,6 +16,7 @@ use nix::unistd::{Gid, Uid, fchownat, geteuid};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::listener::ListenError;
+use crate::messages::Code;
 
 /// What the file of a Unix socket is to be; `None` leaves a part as the system makes it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -76,7 +77,12 @@ impl Made {
         let same = fs::symlink_metadata(&self.path)
             .is_ok_and(|meta| meta.dev() == self.device && meta.ino() == self.inode);
         if same && fs::remove_file(&self.path).is_err() {
-            tracing::warn!(socket = %self.path.display(), made_by = self.owner, "the socket file cannot be removed");
+            tracing::warn!(
+                code = %Code::SOCKET_STAYS,
+                socket = %self.path.display(),
+                made_by = self.owner,
+                "the socket file cannot be removed"
+            );
         }
     }
 }

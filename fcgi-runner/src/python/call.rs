@@ -56,7 +56,11 @@ impl Application for PythonApplication {
         Python::attach(|py| {
             if let Err(error) = Call::new(py, request, &self.objects).and_then(|call| call.run(self)) {
                 // Out of memory, or an interpreter that is going down: nothing can be told to the application any more.
-                tracing::error!(error = %error, "a request could not be handed to the application");
+                tracing::error!(
+                    code = %Code::NOT_HANDED_OVER,
+                    %error,
+                    "a request could not be handed to the application"
+                );
             }
         });
     }
@@ -134,7 +138,11 @@ impl<'py> Call<'py> {
             answer.cut(&blocker);
         }
         if answer.was_cut_short() {
+            let (method, path) = self.asked();
             tracing::warn!(
+                code = %Code::ANSWER_TOO_LONG,
+                method,
+                path,
                 "the application gave more body than its Content-Length, the rest was thrown away"
             );
         }
@@ -251,12 +259,17 @@ impl<'py> Call<'py> {
 
     /// The line of the log above the traceback.
     fn tell(&self, code: Code, blocker: &PyBlocker<'py>) {
+        let (method, path) = self.asked();
+        let peer = self.request.peer();
+        blocker.block(&mut || tracing::error!(%code, peer, method, path, "the application has failed"));
+    }
+
+    /// Method and path, for the log.
+    fn asked(&self) -> (String, String) {
         let text = |name: &[u8]| {
             String::from_utf8_lossy(self.request.params().get(name).unwrap_or_default()).into_owned()
         };
-        let (method, path) = (text(b"REQUEST_METHOD"), text(b"SCRIPT_NAME") + &text(b"PATH_INFO"));
-        let peer = self.request.peer();
-        blocker.block(&mut || tracing::error!(%code, peer, method, path, "the application has failed"));
+        (text(b"REQUEST_METHOD"), text(b"SCRIPT_NAME") + &text(b"PATH_INFO"))
     }
 }
 

@@ -201,7 +201,11 @@ impl Host for PythonHost {
                 output::flush(py)
             };
             if let Err(error) = run() {
-                tracing::warn!(traceback = %traceback(py, &error), "the application's clean-up has failed");
+                tracing::warn!(
+                    code = %Code::APPLICATION_HOOK,
+                    traceback = %traceback(py, &error),
+                    "the application's clean-up has failed"
+                );
             }
         });
     }
@@ -228,7 +232,8 @@ impl Host for PythonHost {
             let _ = ringer.into_raw_fd();
             Ok(bell)
         };
-        ring().map_err(|error| tracing::warn!(%error, "signal handlers of the application may be late")).ok()
+        let (code, text) = (Code::NOT_WATCHED, "signal handlers of the application may be late");
+        ring().map_err(|error| tracing::warn!(%code, %error, "{text}")).ok()
     }
 
     fn handle_signals(&self) {
@@ -237,7 +242,11 @@ impl Host for PythonHost {
         }
         Python::attach(|py| {
             if let Err(error) = py.check_signals() {
-                tracing::error!(traceback = %traceback(py, &error), "a signal handler of the application has failed");
+                tracing::error!(
+                    code = %Code::APPLICATION_HOOK,
+                    traceback = %traceback(py, &error),
+                    "a signal handler of the application has failed"
+                );
             }
         });
     }
@@ -255,7 +264,11 @@ impl Host for PythonHost {
                 })
             };
             if let Err(error) = set() {
-                tracing::error!(traceback = %traceback(py, &error), "the environment of the application cannot be set");
+                tracing::error!(
+                    code = %Code::ENVIRONMENT,
+                    traceback = %traceback(py, &error),
+                    "the environment of the application cannot be set"
+                );
             }
         });
     }

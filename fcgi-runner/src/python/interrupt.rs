@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 
 use super::time_limit::MainThread;
 use crate::app::Request;
+use crate::messages::Code;
 use crate::os::thread;
 
 /// `environ["fcgi.is_aborted"]`: whether the web server has given the request up, or has closed the connection.
@@ -98,7 +99,11 @@ impl Interrupter {
                 };
                 let name = "fcgi-interrupt".to_owned();
                 if let Err(error) = std::thread::Builder::new().name(name).spawn(raise) {
-                    tracing::error!(%error, "a request that nobody waits for cannot be interrupted");
+                    tracing::error!(
+                        code = %Code::HELPER_THREAD,
+                        %error,
+                        "a request that nobody waits for cannot be interrupted"
+                    );
                 }
             })));
         }

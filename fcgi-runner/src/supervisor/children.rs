@@ -29,7 +29,7 @@ impl Master<'_> {
                     tracing::debug!(pid = process.0, "worker started");
                 }
                 if let Err(error) = self.poller.watch(&line, id.0 as Token) {
-                    tracing::error!(%error, "a worker cannot be heard");
+                    tracing::error!(code = %Code::NOT_WATCHED, %error, "a worker cannot be heard");
                 }
                 let (since, is_ready, is_probing, retired) = (Instant::now(), false, false, false);
                 let allowance = Allowance::new(since);
@@ -138,7 +138,11 @@ impl Master<'_> {
             if self.front.as_ref().is_some_and(|(front, _)| *front == process) {
                 self.front = None;
                 if !self.released {
-                    tracing::error!(code = %Code::FRONT_DIED, end = %end, "the preview front has died, the server stops");
+                    tracing::error!(
+                        code = %Code::FRONT_DIED,
+                        end = %end,
+                        "the preview front has died, the server stops"
+                    );
                     self.outcome = Some(Outcome::FrontDied);
                     self.tell_policy(Event::Stop);
                 }

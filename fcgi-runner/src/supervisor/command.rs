@@ -104,7 +104,7 @@ impl Master<'_> {
     /// As [`Master::command`], where nobody waits for an answer.
     pub(super) fn obey(&mut self, command: Command) {
         if let Err(refused) = self.command(command) {
-            tracing::warn!(cause = %refused, "not done");
+            tracing::warn!(code = %Code::NOT_NOW, cause = %refused, "not done");
         }
     }
 

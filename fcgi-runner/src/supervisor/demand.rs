@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::policy::{Event, WorkerId};
 use super::{BELL, Master};
+use crate::messages::Code;
 use crate::os::backlog::Backlog;
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
@@ -76,7 +77,7 @@ impl Master<'_> {
             if std::mem::take(&mut self.demand.is_deaf)
                 && let Err(error) = self.poller.watch(self.job.board.bell(), BELL)
             {
-                tracing::error!(%error, "busy workers cannot be heard");
+                tracing::error!(code = %Code::NOT_WATCHED, %error, "busy workers cannot be heard");
             }
             let wanted = if self.policy.is_announced() { self.policy.wanted_idle() } else { 0 };
             self.job.board.arm(if self.demand.watched { 0 } else { wanted });
@@ -95,7 +96,7 @@ impl Master<'_> {
         for queue in self.job.queues.descriptors() {
             let done = if wanted { self.poller.watch(queue, QUEUE) } else { self.poller.forget(queue) };
             if let Err(error) = done {
-                tracing::error!(%error, "a queue cannot be watched");
+                tracing::error!(code = %Code::NOT_WATCHED, %error, "a queue cannot be watched");
             }
         }
     }

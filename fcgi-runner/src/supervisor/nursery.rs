@@ -152,7 +152,12 @@ impl Master<'_> {
         let nursery = self.nurseries.remove(index);
         let _ = self.poller.forget(&nursery.line);
         if !nursery.is_leaving {
-            tracing::warn!(pid = process.0, end = %end, "the process of which workers are forked died unexpectedly");
+            tracing::warn!(
+                code = %Code::NURSERY_DIED,
+                pid = process.0,
+                end = %end,
+                "the process of which workers are forked died unexpectedly"
+            );
         }
         for id in nursery.expected {
             self.lose(id, "the process of which the first worker was to be forked died");

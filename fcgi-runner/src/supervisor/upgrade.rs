@@ -42,7 +42,10 @@ impl Master<'_> {
     /// Starts a new server, unless one is starting.
     pub(super) fn upgrade(&mut self) {
         if self.released || !self.policy.is_announced() || self.heir.is_some() {
-            tracing::warn!("no upgrade now: the server is starting, stopping, or being upgraded");
+            tracing::warn!(
+                code = %Code::NOT_NOW,
+                "no upgrade now: the server is starting, stopping, or being upgraded"
+            );
             return;
         }
         self.tell_reloading();
@@ -109,7 +112,11 @@ impl Master<'_> {
 
     fn end_upgrade(&mut self, reason: &str) {
         let reason = reason.trim_end();
-        tracing::error!(code = %Code::UPGRADE_GIVEN_UP, reason, "the upgrade was given up, this server goes on serving");
+        tracing::error!(
+            code = %Code::UPGRADE_GIVEN_UP,
+            reason,
+            "the upgrade was given up, this server goes on serving"
+        );
         self.trouble = Some(reason.to_owned());
         self.note_upgrade(Err(reason.to_owned()));
         self.tell_ready();

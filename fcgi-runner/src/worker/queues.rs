@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::messages::Code;
 use crate::os::backlog::Backlog;
 use crate::os::listener::Listener;
 use crate::os::scoreboard::Scoreboard;
@@ -27,6 +28,7 @@ impl Queues {
         let seen = self.open(listeners).iter().flatten().count();
         if self.is_timed() && seen < listeners.len() {
             tracing::warn!(
+                code = %Code::QUEUE_UNSEEN,
                 "the system does not tell who waits in a listen queue: `queuetimeout` counts from the time when a worker takes a \
                  connection in"
             );

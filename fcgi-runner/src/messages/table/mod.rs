@@ -10,6 +10,7 @@
 //! | `preview` | 300-319 | the preview front |
 //! | `check` | 320-349 | what `fcgi-run check` may find |
 //! | `develop` | 350-369 | reloading while one develops |
+//! | `running` | 400-419 | a server that runs, and cannot do something |
 //! | `renew` | 420-459 | replacing workers, code and the server itself |
 //! | `limits` | 460-479 | requests that take too long |
 //! | `status` | 480-499 | telling how the server is doing |
@@ -28,6 +29,7 @@ mod logs;
 mod preview;
 mod renew;
 mod requests;
+mod running;
 mod sites;
 mod start;
 mod status;
@@ -47,6 +49,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         preview::MESSAGES,
         check::MESSAGES,
         develop::MESSAGES,
+        running::MESSAGES,
         renew::MESSAGES,
         limits::MESSAGES,
         status::MESSAGES,

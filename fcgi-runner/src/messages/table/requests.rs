@@ -96,8 +96,8 @@ super::messages! {
     BODY_TIMEOUT = 222 {
         cause: "the request body did not arrive in time (408)",
         cure: "usually a visitor on a poor line; let the web server buffer uploads",
-        happened: "The visitor, or the web server, has stopped sending in the middle of a body. The application was not \
-                   called.",
+        happened: "The visitor, or the web server, has stopped sending in the middle of a body. An application that \
+                   was already reading it gets an error from wsgi.input; one that was not is not called.",
         look: "The line in errlog names the peer.",
         act: "Nothing, if it is rare. With fastcgi_request_buffering on, nginx waits for slow visitors itself.",
         example: "grep -rn fastcgi_request_buffering /etc/nginx",

@@ -19,6 +19,7 @@ use self::client::{Awaited, Client, Heard, Stage};
 use self::message::{Answer, Introduction, Question};
 use super::Master;
 use super::policy::WorkerId;
+use crate::messages::Code;
 use crate::os::heritage::Bequest;
 use crate::os::listener::Listener;
 use crate::os::poller::Token;
@@ -86,7 +87,7 @@ impl Master<'_> {
         if let Some(listener) = &self.job.control.listener
             && let Err(error) = self.poller.watch(listener, CONTROL)
         {
-            tracing::error!(%error, "the control socket cannot be heard");
+            tracing::error!(code = %Code::NOT_WATCHED, %error, "the control socket cannot be heard");
         }
     }
 
@@ -112,11 +113,15 @@ impl Master<'_> {
                 Ok(Accepted::Connection(fd)) => self.take_client(Client::new(fd, Instant::now())),
                 Ok(Accepted::Nobody) => return,
                 Ok(Accepted::Exhausted(error)) => {
-                    tracing::warn!(%error, "a connection to the control socket has to wait");
+                    tracing::warn!(
+                        code = %Code::CONTROL_CONNECTION,
+                        %error,
+                        "a connection to the control socket has to wait"
+                    );
                     return self.pause_control(EXHAUSTED);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the control socket is broken");
+                    tracing::error!(code = %Code::CONTROL_CONNECTION, %error, "the control socket is broken");
                     return self.pause_control(Duration::from_secs(3600));
                 }
             }
@@ -128,12 +133,17 @@ impl Master<'_> {
         let token = CONTROL + 1 + control.opened;
         control.opened += 1;
         if let Err(error) = self.poller.watch(&client, token) {
-            tracing::warn!(%error, "a connection to the control socket cannot be heard");
+            tracing::warn!(
+                code = %Code::CONTROL_CONNECTION,
+                %error,
+                "a connection to the control socket cannot be heard"
+            );
             return;
         }
         let user = socket::peer_user(client.as_fd());
         if !user.is_some_and(|user| user == 0 || control.users.contains(&user)) {
             tracing::warn!(
+                code = %Code::MAY_NOT_CONTROL,
                 peer = socket::peer_name(client.as_fd()),
                 "the control socket is not for this user"
             );

@@ -8,6 +8,7 @@ use fcgi_proto::{RecordType, RequestKey};
 
 use super::Connection;
 use crate::app::{Blocker, FilePart, Link, LinkGone};
+use crate::messages::Code;
 use crate::os::{file, socket};
 
 impl Connection {
@@ -53,7 +54,11 @@ impl Connection {
             blocker.block(&mut || sent = socket::send_file(self.fd.as_fd(), part.fd, at, left));
             match sent {
                 Ok(0) => {
-                    tracing::warn!(peer = self.peer_name(), "a file became shorter while it was being sent");
+                    tracing::warn!(
+                        code = %Code::FILE_CHANGED,
+                        peer = self.peer_name(),
+                        "a file became shorter while it was being sent"
+                    );
                     return Err(self.gone());
                 }
                 Ok(sent) => at += sent as u64,

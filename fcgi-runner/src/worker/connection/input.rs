@@ -176,7 +176,7 @@ impl Input {
             self.outbox.push(piece);
         }
         if self.outbox_size > MOST_UNSENT && !self.dead {
-            tracing::warn!(peer = peer(), "{DEAF}");
+            tracing::warn!(code = %Code::DEAF_PEER, peer = peer(), "{DEAF}");
             self.dead = true;
         }
     }

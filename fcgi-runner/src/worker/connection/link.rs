@@ -203,7 +203,11 @@ impl Link for Connection {
 
     fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker) {
         if !self.pull(request, body, blocker) && !request.is_ended() {
-            tracing::warn!(peer = self.peer_name(), "the web server has not sent the request body in time");
+            tracing::warn!(
+                code = %Code::BODY_TIMEOUT,
+                peer = self.peer_name(),
+                "the web server has not sent the request body in time"
+            );
             // The application is told, and may still answer.
             request.break_off();
         }

@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use super::Connection;
 use super::input::DEAF;
 use crate::app::{Blocker, LinkGone};
+use crate::messages::Code;
 use crate::os::socket;
 
 impl Connection {
@@ -65,7 +66,7 @@ impl Connection {
             return;
         }
         drop(input);
-        tracing::warn!(peer = self.peer_name(), "{DEAF}");
+        tracing::warn!(code = %Code::DEAF_PEER, peer = self.peer_name(), "{DEAF}");
         self.gone();
     }
 }

@@ -10,6 +10,7 @@ use super::super::intake::Work;
 use super::super::settings::Feeding;
 use super::{Entry, EventLoop, Origin};
 use crate::app::Blocker;
+use crate::messages::Code;
 
 impl EventLoop {
     /// Takes a connection in, and reads from it at once: the request is usually there already.
@@ -97,7 +98,7 @@ impl EventLoop {
         if !entry.watched {
             entry.watched = true;
             if let Err(error) = self.poller.watch(&*entry.connection, index) {
-                tracing::error!(%error, "a connection cannot be watched");
+                tracing::error!(code = %Code::NOT_WATCHED, %error, "a connection cannot be watched");
                 entry.watched = false;
                 self.drop_connection(index);
                 return;
@@ -117,7 +118,11 @@ impl EventLoop {
             match Attendant::start(poller, handoff, wake, queues, service) {
                 Ok(attendant) => self.attendant = Some(attendant),
                 Err(error) => {
-                    tracing::error!(%error, "nobody looks after connections while a request is served");
+                    tracing::error!(
+                        code = %Code::HELPER_THREAD,
+                        %error,
+                        "nobody looks after connections while a request is served"
+                    );
                 }
             }
         }

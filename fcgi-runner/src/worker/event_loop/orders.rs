@@ -31,7 +31,7 @@ impl EventLoop {
             Heard::Message(Order::ReopenLogs) => self.change_logs(line.take_logs()),
             Heard::Silence | Heard::Garbage => {}
             Heard::Gone => {
-                tracing::warn!("the master is gone, this worker leaves");
+                tracing::warn!(code = %Code::MASTER_GONE, "the master is gone, this worker leaves");
                 let _ = self.poller.forget(&**line);
                 self.enter(State::Stopping);
             }

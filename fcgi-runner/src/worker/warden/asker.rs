@@ -50,7 +50,11 @@ impl Warden {
             Ok(_) => asker.runs = true,
             Err(error) => {
                 asker.tasks.clear();
-                tracing::error!(%error, "no thread can be started to look at slow requests");
+                tracing::error!(
+                    code = %Code::HELPER_THREAD,
+                    %error,
+                    "no thread can be started to look at slow requests"
+                );
             }
         }
     }

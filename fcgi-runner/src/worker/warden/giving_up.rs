@@ -66,7 +66,11 @@ impl Warden {
             theirs.settle(&ending);
         };
         if let Err(error) = std::thread::Builder::new().name("fcgi-late".to_owned()).spawn(end) {
-            tracing::error!(%error, "a request cannot be ended without its thread");
+            tracing::error!(
+                code = %Code::HELPER_THREAD,
+                %error,
+                "a request cannot be ended without its thread"
+            );
         }
     }
 

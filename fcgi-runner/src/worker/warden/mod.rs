@@ -21,6 +21,7 @@ use self::table::{Act, Table};
 use super::service::Service;
 use super::settings::Feeding;
 use crate::app::Request;
+use crate::messages::Code;
 use crate::os::ask::Ear;
 use crate::os::channel::Line;
 use crate::os::poller::{Poller, ReadyList, Token};
@@ -138,7 +139,7 @@ impl Warden {
             };
             let timeout = wakes_at.map(|at| at.saturating_duration_since(Instant::now()));
             if let Err(error) = poller.wait(&mut ready, timeout) {
-                tracing::error!(%error, "time limits are not watched any more");
+                tracing::error!(code = %Code::NOT_WATCHED, %error, "time limits are not watched any more");
                 return;
             }
             for event in ready.iter() {
