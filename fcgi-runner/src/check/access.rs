@@ -1,13 +1,16 @@
-//! Whether the web server's user can connect to a Unix socket: by the modes of the socket and of every folder on the way.
+//! Whether the web server's user can connect to a Unix socket.
 //!
-//! Access lists and security modules are not looked at.
+//! Root becomes that user in a process of its own and tries ([`try_out`]); anybody else reads it off the modes of the socket and of
+//! every folder on the way, without access lists and security modules ([`check`]).
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Finding;
+use super::trial::{Deed, Step, Trial};
 use crate::messages::Code;
 use crate::os::probe::{self, Account};
 
@@ -20,24 +23,32 @@ pub struct Mode {
 }
 
 impl Mode {
-    fn of(meta: &fs::Metadata) -> Self {
+    /// That of a file.
+    pub fn of(meta: &fs::Metadata) -> Self {
         Self { uid: meta.uid(), gid: meta.gid(), bits: meta.permissions().mode() & 0o7777 }
     }
 
     /// Whether the user has the permission, `0o2` to write or `0o1` to enter: the first of owner, group and others that applies
     /// decides alone.
     pub fn allows(self, user: &Account, wanted: u32) -> bool {
-        if user.uid == 0 {
-            return true;
-        }
-        let shift = if user.uid == self.uid {
-            6
-        } else if user.groups.contains(&self.gid) {
-            3
-        } else {
-            0
+        let shift = match self.class(user) {
+            _ if user.uid == 0 => return true,
+            'u' => 6,
+            'g' => 3,
+            _ => 0,
         };
         self.bits >> shift & wanted == wanted
+    }
+
+    /// Which of the three classes a user belongs to, as `chmod` calls it: `u`, `g` or `o`.
+    pub fn class(self, user: &Account) -> char {
+        if user.uid == self.uid {
+            'u'
+        } else if user.groups.contains(&self.gid) {
+            'g'
+        } else {
+            'o'
+        }
     }
 }
 
@@ -66,17 +77,41 @@ pub fn check(socket: &Path, planned: Mode, users: &[Account]) -> Vec<Finding> {
     users.iter().map(|user| judge(socket, mode, &folders, user)).collect()
 }
 
+/// Lets each user go the way to a socket: to the one that is there, or to one `like` it that is there for the moment.
+///
+/// # Errors
+/// When this process cannot become one of them.
+pub fn try_out(socket: &Path, like: Option<&Path>, users: &[Account]) -> io::Result<Vec<Finding>> {
+    let tried = like.unwrap_or(socket);
+    let folder = tried.parent().unwrap_or(tried).canonicalize()?;
+    let target = folder.join(tried.file_name().unwrap_or_default());
+    let mode = Mode::of(&fs::symlink_metadata(&target)?);
+    let judge = |user: &Account| {
+        let (name, trial) = (&user.name, Trial::of(user));
+        let Some(blocked) = trial.first_blocked(&Step::way(&target, Deed::Connect))? else {
+            return Ok(Finding::fine(TOPIC, format!("`{name}` can connect ({mode})")));
+        };
+        let what = match blocked.step.deed {
+            Deed::Connect => format!("may not connect to the socket `{}` ({mode})", socket.display()),
+            _ => blocked.text(),
+        };
+        let finding = Finding::warning(TOPIC, Code::NO_WEB_ACCESS, format!("`{name}` {what}"));
+        Ok(Finding { cure: trial.cure(&blocked), ..finding })
+    };
+    users.iter().map(judge).collect()
+}
+
 fn judge(socket: &Path, mode: Mode, folders: &[(PathBuf, Mode)], user: &Account) -> Finding {
     let name = &user.name;
     if let Some((folder, mode)) = folders.iter().find(|(_, mode)| !mode.allows(user, ENTER)) {
-        let text = format!("`{name}` may not enter the folder `{}` ({})", folder.display(), shown(*mode));
+        let text = format!("`{name}` may not enter the folder `{}` ({})", folder.display(), mode);
         return Finding::warning(TOPIC, Code::NO_WEB_ACCESS, text);
     }
     if !mode.allows(user, WRITE) {
-        let text = format!("`{name}` may not connect to the socket `{}` ({})", socket.display(), shown(mode));
+        let text = format!("`{name}` may not connect to the socket `{}` ({})", socket.display(), mode);
         return Finding::warning(TOPIC, Code::NO_WEB_ACCESS, text);
     }
-    Finding::fine(TOPIC, format!("`{name}` can connect ({})", shown(mode)))
+    Finding::fine(TOPIC, format!("`{name}` can connect ({mode})"))
 }
 
 /// The folders from the root to the socket, symbolic links followed.
@@ -90,13 +125,11 @@ fn folders(socket: &Path) -> io::Result<Vec<(PathBuf, Mode)>> {
     Ok(all)
 }
 
-fn shown(mode: Mode) -> String {
-    format!(
-        "mode {:04o}, owner {}, group {}",
-        mode.bits,
-        probe::user_name(mode.uid),
-        probe::group_name(mode.gid)
-    )
+impl fmt::Display for Mode {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (owner, group) = (probe::user_name(self.uid), probe::group_name(self.gid));
+        write!(out, "mode {:04o}, owner {owner}, group {group}", self.bits)
+    }
 }
 
 /// Web servers whose service has a `/tmp` of its own, where the socket is to be there.
@@ -127,7 +160,8 @@ fn says_private_tmp(text: &str) -> bool {
     })
 }
 
-const TOPIC: &str = "web server";
+/// What these findings are about.
+pub const TOPIC: &str = "web server";
 const ENTER: u32 = 0o1;
 const WRITE: u32 = 0o2;
 const USUAL: [&str; 6] = ["www-data", "nginx", "apache", "http", "www", "caddy"];

@@ -12,6 +12,7 @@ use super::limits::kibibytes;
 use crate::app::{Blocker, Host, LoadError};
 use crate::messages::Code;
 use crate::os::fork::{self, End, Side};
+use crate::os::privileges::RightsError;
 use crate::os::socket;
 use crate::os::stdio::{Destination, LogFiles};
 
@@ -56,6 +57,8 @@ pub struct Import<'i> {
     pub workdir: Option<&'i Path>,
     /// Import as `preload` does.
     pub preload: bool,
+    /// Becomes the user as whom the application is to run.
+    pub assume: &'i dyn Fn() -> Result<(), RightsError>,
     pub limit: Duration,
 }
 
@@ -105,6 +108,11 @@ impl Import<'_> {
         if let Some(folder) = self.workdir {
             let _ = std::env::set_current_dir(folder);
         }
+        if let Err(error) = (self.assume)() {
+            let words = refusal(Code::RIGHTS, &error.to_string(), Code::RIGHTS.cure());
+            let _ = line.write_all(words.as_bytes());
+            return;
+        }
         let begun = Instant::now();
         let loaded = if self.preload { self.host.preload() } else { Ok(()) }.and_then(|()| self.host.load());
         let seconds = begun.elapsed().as_secs_f64();
@@ -116,7 +124,7 @@ impl Import<'_> {
             }
             Err(LoadError { code, message, hint }) => {
                 let hint = hint.unwrap_or_else(|| code.cure().to_owned());
-                joined(&[("code", &code.to_string()), ("message", &message), ("hint", &hint)])
+                refusal(code, &message, &hint)
             }
         };
         let _ = line.write_all(words.as_bytes());
@@ -148,6 +156,10 @@ fn written(imported: &Imported) -> String {
     let mut all = vec![("seconds", seconds.as_str()), ("size", &size)];
     all.extend(imported.facts.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     joined(&all)
+}
+
+fn refusal(code: Code, message: &str, hint: &str) -> String {
+    joined(&[("code", &code.to_string()), ("message", message), ("hint", hint)])
 }
 
 fn joined(pairs: &[(&str, &str)]) -> String {

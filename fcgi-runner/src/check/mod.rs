@@ -1,7 +1,8 @@
 //! `fcgi-run check`: what a start would run into, and what visitors would, found without serving.
 //!
-//! In come a configuration and where it would listen; out goes a [`Report`] of [`Finding`]s, for people and as JSON. Sockets are
-//! looked at and not made, files are not opened for writing; the application is imported in a process of its own ([`import`]).
+//! In come a configuration and where it would listen; out goes a [`Report`] of [`Finding`]s, for people and as JSON. Files are not
+//! opened for writing, and the socket is not made; root makes one beside it for a moment, to see who can connect. The
+//! application is imported in a process of its own ([`import`]), which is the user that the workers are to be.
 //! What is found has the code that a start would fail with, or one of its own.
 
 pub mod access;
@@ -9,6 +10,8 @@ pub mod files;
 pub mod import;
 pub mod limits;
 mod report;
+pub mod rights;
+pub mod trial;
 
 pub use self::report::Report;
 

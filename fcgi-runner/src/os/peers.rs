@@ -47,10 +47,14 @@ impl PeerList {
             return (!admitted).then(|| address.map_or(Peer::Unknown, Peer::Address));
         }
         let Ok(who) = getsockopt(&connection, PeerCredentials) else { return Some(Peer::Unknown) };
-        let admitted = self.uids.contains(&who.uid())
-            || self.gids.contains(&who.gid())
+        let admitted = self.has_user(who.uid(), &[who.gid()])
             || !self.gids.is_empty() && groups_of(connection).iter().any(|gid| self.gids.contains(gid));
         (!admitted).then(|| Peer::User(who.uid()))
+    }
+
+    /// Whether a user with these groups may come in.
+    pub fn has_user(&self, uid: u32, groups: &[u32]) -> bool {
+        self.uids.contains(&uid) || groups.iter().any(|gid| self.gids.contains(gid))
     }
 
     /// Whether connections from an address may come in.

@@ -74,6 +74,23 @@ pub fn may_make_files(folder: &Path) -> io::Result<()> {
     Ok(eaccess(folder, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
+/// Whether this process may go through a folder.
+///
+/// # Errors
+/// Why not.
+pub fn may_enter(folder: &Path) -> io::Result<()> {
+    Ok(eaccess(folder, AccessFlags::X_OK)?)
+}
+
+/// Whether this process may read a file, or list a folder and go through it.
+///
+/// # Errors
+/// Why not.
+pub fn may_read(path: &Path) -> io::Result<()> {
+    let folder = if fs::metadata(path)?.is_dir() { AccessFlags::X_OK } else { AccessFlags::empty() };
+    Ok(eaccess(path, AccessFlags::R_OK | folder)?)
+}
+
 /// Whether this process may write to a file that is there.
 ///
 /// # Errors

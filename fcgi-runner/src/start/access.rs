@@ -135,6 +135,11 @@ impl Access {
         Err(Problem::new(ExitStatus::Usage, Code::CLIENTS_OF_OTHER_KIND, message, &hint))
     }
 
+    /// Whether connections of a user over a Unix socket are not closed at once.
+    pub(super) fn admits(&self, uid: u32, groups: &[u32]) -> bool {
+        self.list.as_ref().is_none_or(|list| self.is_inherited || list.has_user(uid, groups))
+    }
+
     /// For sockets that somebody else has made, once they are there.
     ///
     /// # Errors

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::{Address, Own};
-use super::{Door, Ended, Problem};
+use super::rights::Standing;
+use super::{Door, Ended, Problem, check_user};
 use crate::app::Host;
-use crate::check::access::{self, Mode};
 use crate::check::import::{Import, Imported, Outcome};
 use crate::check::limits::{self, Crew, Machine};
 use crate::check::{Finding, Report, files};
@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::discover::{Found, discover};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
-use crate::os::probe;
 
 /// Looks, prints what was found, and ends with the status that a start would have.
 pub(super) fn run(check: &Check, door: &Door<'_>) -> Result<Ended, Problem> {
@@ -99,15 +98,19 @@ fn look(check: &Check, door: &Door<'_>) -> Report {
     {
         report.add(blamed("application", problem));
     }
+    let standing = check_user::standing(config, address.as_ref(), environment, &mut report);
     report.extend(files::workdir(config));
     let daemonizes = config.daemonize.or_else(|| address.as_ref().map(|address| address.daemonizes(config)));
     let daemonizes = daemonizes.unwrap_or(false);
     let logs = [&config.outlog, &config.errlog, &config.accesslog].into_iter().flatten();
     let logs: Vec<_> = logs.map(super::logs::destination).collect();
     report.extend(files::logs(&logs, daemonizes && config.errlog.is_none()));
-    report.extend(address.iter().flat_map(|address| places(check, config, address)));
+    report.extend(address.iter().flat_map(|address| places(check, config, standing.as_ref(), address)));
     report.extend(files::pidfile(config, check.running));
-    let imported = found.ok().and_then(|found| import(config, door, found, daemonizes, &mut report));
+    let imported = match (found, &standing) {
+        (Ok(found), Some(standing)) => import(config, door, found, standing, daemonizes, &mut report),
+        _ => None,
+    };
     let size = imported.as_ref().and_then(|imported| imported.size);
     report.extend(limits::check(config, Crew::of(config), Machine::look(), size));
     report
@@ -120,14 +123,14 @@ fn options(config: &Config) -> Vec<Finding> {
     config.warnings.iter().map(|text| Finding::warning("options", Code::DOUBTFUL_OPTION, text)).collect()
 }
 
-fn blamed(topic: &'static str, problem: Problem) -> Finding {
+pub(super) fn blamed(topic: &'static str, problem: Problem) -> Finding {
     Finding::problem(topic, problem.status, problem.code, problem.message, &problem.hint)
 }
 
 /// Where the server would listen, and who could come there.
-fn places(check: &Check, config: &Config, address: &Address) -> Vec<Finding> {
+fn places(check: &Check, config: &Config, standing: Option<&Standing>, address: &Address) -> Vec<Finding> {
     let mut findings = match address {
-        Address::Own(Own::Unix(path)) => unix(check, config, path),
+        Address::Own(Own::Unix(path)) => check_user::unix(check, config, standing, path),
         Address::Own(Own::Tcp { host, port }) => vec![files::tcp("socket", host, *port, check.running)],
         Address::Own(Own::Private) => Vec::new(),
         Address::WebServer => vec![Finding::fine("socket", "descriptor 0 is a socket of the web server's")],
@@ -143,33 +146,33 @@ fn places(check: &Check, config: &Config, address: &Address) -> Vec<Finding> {
     findings
 }
 
-fn unix(check: &Check, config: &Config, path: &Path) -> Vec<Finding> {
-    let mut findings = vec![files::unix_socket(path, check.running)];
-    let (uid, gid) = probe::identity();
-    let planned = Mode { uid, gid, bits: config.socket_mode.unwrap_or(0o777 & !config.umask) };
-    match access::web_users(check.web_user.as_deref()) {
-        Ok(users) => findings.extend(access::check(path, planned, &users)),
-        Err(text) => findings.push(Finding::warning("web server", Code::NO_WEB_ACCESS, text)),
-    }
-    findings.extend(access::private_tmp(path));
-    findings
-}
-
 /// Imports the application beside us, and tells how it went.
 fn import(
     config: &Config,
     door: &Door<'_>,
     found: Found,
+    standing: &Standing,
     daemonizes: bool,
     report: &mut Report,
 ) -> Option<Imported> {
     const TOPIC: &str = "application";
     let virtualenv = found.virtualenv.clone();
+    let workdir = standing.workdir(config).or_else(|| daemonizes.then_some(Path::new("/")));
+    let mut tried = check_user::check_places(standing, &found, workdir);
     let host: Arc<dyn Host> = super::host(config, door, found);
-    let workdir = config.workdir.as_deref().or_else(|| daemonizes.then_some(Path::new("/")));
-    let import = Import { host: &host, workdir, preload: config.preload, limit: PATIENCE };
+    let assume = || standing.assume(&*host);
+    let import = Import { host: &host, workdir, preload: config.preload, assume: &assume, limit: PATIENCE };
     let status = ExitStatus::AppImport;
-    let finding = match import.run() {
+    let outcome = import.run();
+    if let Some((trial, mut findings)) = tried.take() {
+        match &outcome {
+            Ok(Outcome::Imported(_)) => check_user::praise(&trial, &mut findings),
+            Ok(Outcome::Failed { message, .. }) => check_user::blame(&trial, &mut findings, message),
+            _ => {}
+        }
+        report.extend(findings);
+    }
+    let finding = match outcome {
         Ok(Outcome::Imported(imported)) => {
             let text = format!("imported in {:.2} s", imported.seconds);
             report.extend(interpreter(&imported));

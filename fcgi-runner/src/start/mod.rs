@@ -8,6 +8,7 @@ mod address;
 mod alone;
 mod cgi_fallback;
 mod check;
+mod check_user;
 mod crew;
 mod develop;
 mod doors;

@@ -85,7 +85,7 @@ impl Standing {
 
     /// The plain truth about workers that run as root, if nobody has said that they should.
     pub(super) fn warning(&self) -> Option<String> {
-        (self.uid == 0 && !self.is_chosen).then(|| {
+        self.is_root_by_default().then(|| {
             let known = users::user_names();
             let fitting = ["www-data", "http", "nginx", "apache", "nobody"];
             let name = fitting.into_iter().find(|name| known.iter().any(|user| user == name)).unwrap_or("NAME");
@@ -99,6 +99,21 @@ impl Standing {
     /// The user of the workers.
     pub(super) fn uid(&self) -> u32 {
         self.uid
+    }
+
+    /// They are root, and nobody has said that they should be.
+    pub(super) fn is_root_by_default(&self) -> bool {
+        self.uid == 0 && !self.is_chosen
+    }
+
+    /// Workers are somebody else than who starts the server, or see other files.
+    pub(super) fn changes(&self) -> bool {
+        self.rights.identity.is_some() || self.rights.root.is_some()
+    }
+
+    /// What workers become.
+    pub(super) fn rights(&self) -> &Rights {
+        &self.rights
     }
 
     /// Becomes what a process that runs Python is to be.
@@ -135,8 +150,7 @@ impl Standing {
     /// # Errors
     /// As there.
     pub(super) fn assume_alone(&self, config: &Config, host: &dyn Host) -> Result<(), RightsError> {
-        let changes = self.rights.identity.is_some() || self.rights.root.is_some();
-        if let Some(pidfile) = config.pidfile.as_deref().filter(|_| changes) {
+        if let Some(pidfile) = config.pidfile.as_deref().filter(|_| self.changes()) {
             let (path, user) = (pidfile.display(), users::name_of(self.uid));
             tracing::warn!(code = %Code::PIDFILE_STAYS, "`{path}` cannot be removed at the end by {user}");
         }

@@ -6,8 +6,9 @@ super::messages! {
         cure: "give the socket a mode and a folder that let that user in, or put both users into one group",
         happened: "To connect to a Unix socket, a user needs the permission to write to it, and to enter (x) every folder on \
                    the way. The web server would answer 502 and log: permission denied.",
-        look: "The finding names the user, and the folder or the socket that is closed to it. namei -l shows the whole way; \
-               access lists (getfacl) are not looked at.",
+        look: "The finding names the user, and the folder or the socket that is closed to it. namei -l shows the whole way. \
+               Checked by root, that user really tries; checked by others, the modes alone are read, without access lists \
+               (getfacl).",
         act: "The usual way is a folder of the site's own that belongs to the site's user and the web server's group, with the \
               mode 0750, and socketmode=0660 or 0666 for the socket in it. Home folders are mostly closed to others.",
         example: "install -d -o mysite -g www-data -m 2750 /run/mysite",
@@ -108,5 +109,28 @@ super::messages! {
         look: "nproc shows the cores.",
         act: "Start with two to four workers a core, and let maxchildren bound the rest.",
         example: "nproc",
+    }
+    USER_MAY_NOT_READ = 332 {
+        cause: "the user of the workers may not read what they need",
+        cure: "open the folder that is named to that user, or to its group",
+        happened: "Started by root with user=, the server runs the application as that user. A folder on the way to the \
+                   application, to its virtual environment or to workdir is closed to it: Python does not find the module \
+                   then, or says that the permission is denied. Root, who may read everything, does not notice.",
+        look: "The finding names the folder or file, and its mode. It was tried by a process that was this user. namei -l shows \
+               the whole way; home folders and root's own are mostly closed to others.",
+        act: "The command below the finding opens the place. Better than to open a home folder is a folder below /srv or /opt \
+              that belongs to the site's user. A virtual environment needs its Python as well: one that was made with a \
+              Python below /root is of no use to anybody else.",
+        example: "sudo -u www-data ls /srv/mysite; namei -l /srv/mysite/app.py",
+    }
+    USER_MAY_NOT_WRITE = 333 {
+        cause: "the user of the workers may not write where they have to",
+        cure: "give the folder to that user, or name another one with TMPDIR",
+        happened: "Request bodies that are too large for the memory wait in an unlinked file in the folder for temporary files. \
+                   The user of the workers cannot make one there, so that large uploads would get 503. Logs and the pidfile are \
+                   not meant: they are root's.",
+        look: "The finding names the folder and its mode; it was tried by a process that was this user.",
+        act: "Give /tmp its usual mode, 1777, or let TMPDIR name a folder of the site's user in the environment of the start.",
+        example: "sudo chmod 1777 /tmp",
     }
 }

@@ -107,6 +107,8 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR329", Code::NO_ERRLOG),
     ("FR330", Code::IMPORT_SLOW),
     ("FR331", Code::MANY_WORKERS),
+    ("FR332", Code::USER_MAY_NOT_READ),
+    ("FR333", Code::USER_MAY_NOT_WRITE),
     ("FR350", Code::RELOAD_WITHOUT_MASTER),
     ("FR400", Code::NOT_WATCHED),
     ("FR401", Code::HELPER_THREAD),
