@@ -103,6 +103,28 @@ fn a_new_worker_that_hangs_does_not_hold_a_reload_for_ever() {
 }
 
 #[test]
+fn a_hanging_import_that_a_second_reload_has_overtaken_takes_nothing_with_it() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=2", "starttimeout=2"]);
+    let old = server.wait_for_workers(2);
+    sandbox.write("web.py", "import time\nopen('hangs', 'w').close()\ntime.sleep(3600)\n");
+    server.signal(Signal::SIGHUP);
+    until("the import hangs", || sandbox.has("hangs"));
+    let hanging =
+        until_some("it is the master's", || server.workers().into_iter().find(|pid| !old.contains(pid)));
+    sandbox.new_version("two");
+    reload(&server, DONE);
+    until("the worker that hangs is killed", || !server.workers().contains(&hanging));
+    assert!(sandbox.has("s.sock"), "nobody finds the server any more: {}", server.err());
+    until("new code", || server.get("/version").text() == "two");
+    // And it can still be renewed.
+    sandbox.new_version("three");
+    reload(&server, DONE);
+    until("newer code", || server.get("/version").text() == "three");
+    server.stop();
+}
+
+#[test]
 fn a_start_that_hangs_fails() {
     for words in [&["maxspare=2"][..], &["maxspare=2", "preload=true"], &["method=threaded"]] {
         let sandbox = Sandbox::empty();

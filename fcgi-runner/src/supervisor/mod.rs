@@ -260,7 +260,10 @@ impl Master<'_> {
                 Action::Spawn(id) => self.spawn(id),
                 Action::Tell(id, order) => self.tell_worker(id, order),
                 Action::Kill(id) => {
-                    self.release();
+                    // One that never came to serve is killed in the middle of the server's life.
+                    if self.policy.is_stopping() {
+                        self.release();
+                    }
                     self.kill_worker(id);
                 }
                 Action::Overdue(id) => self.give_up_worker(id),

@@ -307,6 +307,11 @@ impl Policy {
         self.phase == Phase::Reloading
     }
 
+    /// Whether nothing but the end is left, or is decided on.
+    pub fn is_stopping(&self) -> bool {
+        self.finished || matches!(self.phase, Phase::Stopping { .. })
+    }
+
     /// Whether the server has begun to serve.
     pub fn is_announced(&self) -> bool {
         self.announced
