@@ -244,3 +244,23 @@ fn who_has_only_just_connected_is_still_served() {
         assert_eq!(server.wait(), Some(0));
     }
 }
+
+#[test]
+fn a_server_that_stops_is_not_reloaded() {
+    let sandbox = Sandbox::new();
+    sandbox.write("touched", "");
+    let mut server = sandbox.serve(&["touchreload=touched", "maxspare=1"]);
+    let held = server.hold("a", 1);
+    server.signal(Signal::SIGTERM);
+    until("the socket is gone", || !sandbox.has("s.sock"));
+    sandbox.write("new", "");
+    std::fs::rename(sandbox.path("new"), sandbox.path("touched")).unwrap();
+    server.signal(Signal::SIGHUP);
+    server.wait_for_err("the server is stopping");
+    sandbox.release("a");
+    for held in held {
+        assert_eq!(held.join().unwrap().text(), "held");
+    }
+    assert_eq!(server.wait(), Some(0));
+    assert!(!server.err().contains("reload"), "{}", server.err());
+}

@@ -48,6 +48,10 @@ pub enum Refused {
     NoWorker(i32),
     #[error("the worker {0} is leaving already")]
     Leaving(i32),
+    #[error("the server is still starting")]
+    Starting,
+    #[error("the server is stopping")]
+    Stopping,
 }
 
 impl Master<'_> {
@@ -81,9 +85,19 @@ impl Master<'_> {
         self.disinherit(command);
         match command {
             Command::Reload if self.job.host.is_given() => return Err(Refused::CannotReload),
-            Command::Reload => self.reload(),
-            Command::Upgrade => self.upgrade(),
-            Command::Restart => self.renew(Event::Restart),
+            Command::Reload => {
+                self.may_renew()?;
+                tracing::info!("reloading: new workers start, the old ones leave when these serve");
+                self.renew(Event::Reload);
+            }
+            Command::Upgrade => {
+                self.may_renew()?;
+                self.upgrade();
+            }
+            Command::Restart => {
+                self.may_renew()?;
+                self.renew(Event::Restart);
+            }
             Command::Stop => self.stop(),
             Command::StopNow => {
                 self.tell_stopping();
@@ -155,9 +169,13 @@ impl Master<'_> {
         self.tell_policy(Event::Stop);
     }
 
-    fn reload(&mut self) {
-        tracing::info!("reloading: new workers start, the old ones leave when these serve");
-        self.renew(Event::Reload);
+    /// New workers need old ones beside them, and somebody who wants them.
+    fn may_renew(&self) -> Result<(), Refused> {
+        match () {
+            () if self.released || self.policy.is_stopping() => Err(Refused::Stopping),
+            () if !self.policy.is_announced() => Err(Refused::Starting),
+            () => Ok(()),
+        }
     }
 
     fn renew(&mut self, event: Event) {

@@ -21,6 +21,10 @@ pub struct Watched {
 impl Master<'_> {
     /// Looks at the files, if it is time.
     pub(super) fn mind_files(&mut self, now: Instant) {
+        // A server that stops has nothing to load anew, and a second wish to stop would cut off what still runs.
+        if self.released {
+            return;
+        }
         if let Some(file) = self.job.watched.script.as_mut().and_then(|watch| watch.look(now)) {
             tracing::info!(file = %file.display(), "the script has changed: finishing, so that it is started anew");
             self.job.watched.script = None;

@@ -38,12 +38,12 @@ impl Master<'_> {
         let answer = match wish {
             Wish::Hello => self.introduce(),
             Wish::Status => self.describe(),
-            Wish::Reload { wait } => match self.may_renew().and_then(|()| self.order(Command::Reload)) {
+            Wish::Reload { wait } => match self.order(Command::Reload) {
                 Ok(()) if wait => return self.let_wait(token, Awaited::Reload),
                 Ok(()) => self.introduce(),
                 Err(why) => Answer::bad(why),
             },
-            Wish::Upgrade { wait } => match self.may_renew().and_then(|()| self.order(Command::Upgrade)) {
+            Wish::Upgrade { wait } => match self.order(Command::Upgrade) {
                 // It may be over already, if there could not even be a beginning.
                 Ok(()) if wait && self.is_upgrading() => return self.let_wait(token, Awaited::Upgrade),
                 Ok(()) if self.is_upgrading() => self.introduce(),
@@ -75,17 +75,6 @@ impl Master<'_> {
 
     fn introduce(&self) -> Answer {
         Answer { server: Some(self.job.control.introduction.clone()), ..Answer::good() }
-    }
-
-    /// New workers need old ones beside them.
-    fn may_renew(&self) -> Result<(), String> {
-        if self.released {
-            Err("the server is stopping".to_owned())
-        } else if !self.policy.is_announced() {
-            Err("the server is still starting".to_owned())
-        } else {
-            Ok(())
-        }
     }
 
     fn let_wait(&mut self, token: Token, awaited: Awaited) {
