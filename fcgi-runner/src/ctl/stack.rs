@@ -41,8 +41,12 @@ pub(super) fn ask(link: &mut Link, pid: i32) -> Result<String, Trouble> {
 }
 
 fn indented(text: &str) -> String {
-    text.trim_end().lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    let text = if text.trim().is_empty() { NOTHING } else { text.trim_end() };
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
+
+/// A worker that waits for requests.
+const NOTHING: &str = "no thread runs Python now";
 
 /// A worker whose interpreter cannot be had says so after a while.
 const PATIENCE: Duration = Duration::from_secs(30);

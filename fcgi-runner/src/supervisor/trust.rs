@@ -44,7 +44,13 @@ impl Master<'_> {
         loop {
             let Some(child) = self.workers.get_mut(&id) else { return };
             let heard = child.line.next_report();
-            if matches!(heard, Heard::Message(_)) && !child.allowance.spend(Instant::now()) {
+            let is_free = match &heard {
+                Heard::Message(Report::Stacks { text, more }) => {
+                    self.job.control.wants_stacks(id, text, *more)
+                }
+                heard => !matches!(heard, Heard::Message(_)),
+            };
+            if !is_free && !child.allowance.spend(Instant::now()) {
                 return self.mistrust_worker(id, "talks too much");
             }
             match heard {

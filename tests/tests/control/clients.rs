@@ -206,3 +206,22 @@ fn top_shows_the_server_and_leaves_the_terminal_as_it_was() {
     }
     server.stop();
 }
+
+#[test]
+fn who_asks_often_where_threads_are_has_no_worker_killed() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&["maxspare=1"]);
+    let held = server.hold("a", 1);
+    let worker = sandbox.held("a")[0];
+    let stream = connect(&sandbox.path("s.sock.ctl"));
+    let question = format!("{{\"v\":1,\"command\":\"stack\",\"pid\":{worker}}}\n");
+    for _ in 0..600 {
+        let answer = ask(&stream, &question);
+        assert!(answer.contains("\"ok\":true") && answer.contains("thread "), "{answer} {}", server.err());
+    }
+    sandbox.release("a");
+    for held in held {
+        assert_eq!(held.join().unwrap().text(), "held", "{}", server.err());
+    }
+    server.stop();
+}

@@ -118,6 +118,7 @@ fn stack_shows_what_workers_do_in_python() {
         let all = done(&sandbox, "stack");
         let count = if method == "method=threaded" { 1 } else { 2 };
         assert_eq!(all.matches("worker ").count(), count, "{all}");
+        assert_eq!(all.matches("  no thread runs Python now\n").count(), count - 1, "{all}");
         let json = done(&sandbox, "stack --json");
         assert!(json.contains(&format!("\"pid\":{busy}")) && json.lines().count() == 1, "{json}");
         failed(&sandbox, &format!("stack {}", server.pid()), 1, "no worker has the pid");

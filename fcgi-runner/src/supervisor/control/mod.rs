@@ -20,6 +20,7 @@ use self::message::{Answer, Introduction, Question};
 use super::Master;
 use super::policy::WorkerId;
 use crate::messages::Code;
+use crate::os::channel;
 use crate::os::heritage::Bequest;
 use crate::os::listener::Listener;
 use crate::os::poller::Token;
@@ -68,6 +69,14 @@ impl Control {
     /// Takes no more connections, and leaves the file: another server answers there.
     pub(super) fn leave_address(&mut self) -> Option<Listener> {
         self.listener.take()
+    }
+
+    /// Whether somebody has asked for what a worker tells of its threads, and this piece has room in the answer.
+    pub(super) fn wants_stacks(&self, id: WorkerId, piece: &str, more: bool) -> bool {
+        let is_something = !piece.is_empty() || !more;
+        self.stacks
+            .get(&id)
+            .is_some_and(|so_far| is_something && so_far.len() + piece.len() <= channel::MAX_STACKS)
     }
 
     fn is_full(&self) -> bool {
