@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fcgi_tests::{Address, Request, Sandbox, ask, try_ask, until, until_some};
+use fcgi_tests::{Address, Request, Sandbox, ask, in_background, processes, try_ask, until, until_some};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -223,4 +223,63 @@ fn all_sites_are_checked_without_serving() {
     let json = sandbox.run(&["check", "config=sites.toml", "--json"]).out;
     assert!(json.starts_with("{\"blog\": {") && json.contains("\n\"shop\": {"), "{json}");
     assert!(!sandbox.has("blog.sock") && sandbox.processes().is_empty());
+}
+
+/// An application whose requests for `/hold` wait until there is a file.
+fn write_holding_app(sandbox: &Sandbox, name: &str) {
+    write_app(sandbox, name, name);
+    let hold = "import time\n\
+                inner = application\n\
+                def application(environ, start_response):\n\
+                \x20   if environ['REQUEST_URI'] == '/hold':\n\
+                \x20       open('held', 'w').close()\n\
+                \x20       while not os.path.exists('released'): time.sleep(.01)\n\
+                \x20   return inner(environ, start_response)\n";
+    sandbox.write(&format!("{name}.py"), &format!("{}{hold}", sandbox.read(&format!("{name}.py"))));
+}
+
+#[test]
+fn a_house_that_stops_starts_nothing_and_cuts_nothing_off() {
+    let sandbox = Sandbox::empty();
+    write_holding_app(&sandbox, "blog");
+    write_app(&sandbox, "shop", "shop");
+    write_file(&sandbox, &[site("blog", "workdir = '.'")]);
+    let launcher = sandbox.run(&["config=sites.toml", "pidfile=x.pid"]);
+    assert_eq!(launcher.status, Some(0), "{launcher:?}");
+    let house = sandbox.pid();
+    let held = in_background(&sandbox.unix("blog.sock"), Request::get("/hold"));
+    until("a request runs", || sandbox.has("held"));
+    signal(house, Signal::SIGTERM);
+    until("the house stops", || !sandbox.has("blog.sock"));
+    write_file(&sandbox, &[site("blog", "workdir = '.'\nmaxrequests = 9"), site("shop", "")]);
+    signal(house, Signal::SIGHUP);
+    until("the house has heard it", || sandbox.read("all.log").contains("all sites are stopping"));
+    sandbox.write("released", "");
+    let answer = held.join().unwrap();
+    assert!(answer.is_whole() && answer.text().starts_with("blog "), "{answer:?}");
+    sandbox.wait_for_nobody();
+    assert!(!sandbox.has("shop.sock"));
+}
+
+#[test]
+fn a_site_whose_new_master_dies_beside_the_old_one_is_started_again() {
+    let sandbox = Sandbox::empty();
+    write_holding_app(&sandbox, "blog");
+    write_file(&sandbox, &[site("blog", "workdir = '.'")]);
+    let launcher = sandbox.run(&["config=sites.toml", "pidfile=x.pid"]);
+    assert_eq!(launcher.status, Some(0), "{launcher:?}");
+    let (house, address) = (sandbox.pid(), sandbox.unix("blog.sock"));
+    let old = wait_for(&sandbox, "blog", "blog");
+    let held = in_background(&address, Request::get("/hold"));
+    until("a request runs", || sandbox.has("held"));
+    signal(old, Signal::SIGUSR2);
+    let other_than = |known: &[i32]| answer(&address).map(|(_, pid)| pid).filter(|pid| !known.contains(pid));
+    let new = until_some("the new master serves", || other_than(&[old, house]));
+    signal(new, Signal::SIGKILL);
+    until("it is gone", || processes::look(new).is_none());
+    sandbox.write("released", "");
+    assert!(held.join().unwrap().is_whole());
+    until_some("the site is served again", || other_than(&[old, new, house]));
+    signal(house, Signal::SIGTERM);
+    sandbox.wait_for_nobody();
 }

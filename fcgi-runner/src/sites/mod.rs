@@ -56,6 +56,8 @@ struct Room {
     socket: UnixDatagram,
     token: Token,
     process: Option<ProcessId>,
+    /// The master before it, as long as that finishes its requests after an upgrade.
+    before: Option<ProcessId>,
     /// What it has last said about itself in vain.
     problem: String,
     start: Option<Result<(), (i32, String)>>,
@@ -118,7 +120,7 @@ impl House<'_> {
         let token = self.opened;
         self.rooms.insert(
             name.clone(),
-            Room { site, socket, token, process: None, problem: String::new(), start: None },
+            Room { site, socket, token, process: None, before: None, problem: String::new(), start: None },
         );
         self.policy.handle(Event::Opened(name), Instant::now());
         Ok(())
@@ -168,7 +170,11 @@ impl House<'_> {
                     Some((PROBLEM, text)) => room.problem = text.replace('\u{1f}', "\n"),
                     // After an upgrade the master is another process, which is no child of ours until its parent has ended.
                     Some(("MAINPID", pid)) => {
-                        room.process = pid.parse().ok().map(ProcessId).or(room.process);
+                        if let Some(now) =
+                            pid.parse().ok().map(ProcessId).filter(|now| room.process != Some(*now))
+                        {
+                            room.before = room.process.replace(now);
+                        }
                     }
                     _ => {}
                 }
@@ -183,23 +189,40 @@ impl House<'_> {
             for token in tokens {
                 self.hear_site(token);
             }
-            let room = self.rooms.values_mut().find(|room| room.process == Some(process));
-            if let Some(room) = room {
-                room.process = None;
-                let status = match end {
-                    End::Exited(status) => status,
-                    End::Signaled(number) => 128 + number,
-                };
-                room.start.get_or_insert_with(|| Err((status, std::mem::take(&mut room.problem))));
+            let status = match end {
+                End::Exited(status) => status,
+                End::Signaled(number) => 128 + number,
+            };
+            if let Some(room) = self.rooms.values_mut().find(|room| room.process == Some(process)) {
                 let name = room.site.name.clone();
                 tracing::info!(site = name, pid = process.0, end = %end, "a site has ended");
-                self.policy.handle(Event::Ended(name, status), Instant::now());
+                self.bury(&name, status);
+            } else if let Some(room) = self.rooms.values_mut().find(|room| room.before == Some(process)) {
+                room.before = None;
+                // Its successor is a child of the house now; one that is not has ended as a child of the other.
+                if let Some(lost) = room.process.filter(|successor| !fork::is_child(*successor)) {
+                    let name = room.site.name.clone();
+                    tracing::info!(site = name, pid = lost.0, "a site has ended after its upgrade");
+                    self.bury(&name, 1);
+                }
             }
         }
     }
 
+    /// A site has no master any more.
+    fn bury(&mut self, name: &str, status: i32) {
+        let Some(room) = self.rooms.get_mut(name) else { return };
+        room.process = None;
+        room.start.get_or_insert_with(|| Err((status, std::mem::take(&mut room.problem))));
+        self.policy.handle(Event::Ended(name.to_owned(), status), Instant::now());
+    }
+
     /// Brings the sites to what the file says now; those in which nothing has changed reload their applications.
     fn reload(&mut self) {
+        if self.policy.is_stopping() {
+            tracing::warn!(code = %Code::NOT_NOW, "not reloaded: all sites are stopping");
+            return;
+        }
         let wanted = match (self.job.reread)() {
             Ok(wanted) => wanted,
             Err(text) => {

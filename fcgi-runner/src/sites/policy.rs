@@ -78,6 +78,8 @@ impl Policy {
     /// Takes note of something.
     pub fn handle(&mut self, event: Event, now: Instant) {
         match event {
+            // What the file says is of no use to a house that stops, and a second signal would end a site at once.
+            Event::Opened(_) | Event::Closed(_) | Event::Changed(_) | Event::Again(_) if self.stopping => {}
             Event::Opened(name) => {
                 self.actions.push_back(Action::Execute(name.clone()));
                 self.sites.insert(name, Site { phase: Phase::Starting, wish: Wish::Serve, failures: 0 });
@@ -113,6 +115,11 @@ impl Policy {
             _ => None,
         });
         waiting.min()
+    }
+
+    /// Whether all have been told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
     }
 
     /// Whether all have ended, and none is to be started.
@@ -316,10 +323,9 @@ mod tests {
                 now += Duration::from_secs(seconds);
                 // What cannot happen does not.
                 let possible = match &event {
-                    Event::Opened(name) => !stopped && !known.contains(name),
+                    Event::Opened(name) => !known.contains(name),
                     Event::Serves(name) | Event::Ended(name, _) => running.contains(name),
-                    Event::Closed(_) | Event::Changed(_) | Event::Again(_) => !stopped,
-                    Event::Stop | Event::Tick => true,
+                    Event::Closed(_) | Event::Changed(_) | Event::Again(_) | Event::Stop | Event::Tick => true,
                 };
                 if !possible {
                     continue;
@@ -337,7 +343,10 @@ mod tests {
                             prop_assert!(!stopped);
                             prop_assert!(running.insert(name), "twice at once");
                         }
-                        Action::Signal(name, _) => prop_assert!(running.contains(&name)),
+                        Action::Signal(name, _) => {
+                            prop_assert!(!stopped, "a second signal");
+                            prop_assert!(running.contains(&name));
+                        }
                         Action::Forget(name) => {
                             prop_assert!(!running.contains(&name));
                             prop_assert!(known.remove(&name));
