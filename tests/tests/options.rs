@@ -195,6 +195,30 @@ fn umask_holds_for_files_of_the_server_and_of_the_application() {
 }
 
 #[test]
+fn without_a_umask_others_may_use_the_socket_and_write_to_nothing_else() {
+    let sandbox = Sandbox::new();
+    sandbox.daemon(&["umask=0", "errlog=e.log", "accesslog=a.log", "slowlog=slow.log"]);
+    assert_eq!(mode_of(&sandbox, "s.sock"), 0o777);
+    for file in ["x.pid", "e.log", "a.log", "slow.log"] {
+        assert_eq!(mode_of(&sandbox, file) & 0o002, 0, "{file}");
+    }
+}
+
+#[test]
+fn a_pidfile_is_written_over_no_file_of_somebody_else() {
+    let sandbox = Sandbox::new();
+    for words in [&["daemonize=false"][..], &["daemonize=true"]] {
+        let all = [&["socket=s.sock", "pidfile=web.py", "web:application"], words].concat();
+        let end = sandbox.run(&all);
+        assert_eq!(end.status, Some(4), "{end:?}");
+        assert!(end.err.contains("error[FR056]: `") && end.err.contains("is no pidfile"), "{}", end.err);
+        sandbox.wait_for_nobody();
+        assert!(sandbox.read("web.py").contains("def application"));
+        assert_eq!(sandbox.run(&[&["check"], &all[..]].concat()).status, Some(4));
+    }
+}
+
+#[test]
 fn scriptname_moves_the_border_between_mount_and_path() {
     let sandbox = Sandbox::new();
     let server = sandbox.serve(&["scriptname="]);

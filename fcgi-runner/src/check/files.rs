@@ -54,6 +54,10 @@ pub fn pidfile(config: &Config, running: bool) -> Option<Finding> {
             let text = format!("`{name}` belongs to a running server (pid {pid})");
             Finding::problem(TOPIC, ExitStatus::AddressInUse, Code::PIDFILE_ALIVE, text, "")
         }
+        (None, _) if !probe::is_pidfile(path) => {
+            let text = format!("`{name}` is there and is no pidfile");
+            Finding::problem(TOPIC, ExitStatus::AddressInUse, Code::NOT_A_PIDFILE, text, "")
+        }
         (None, Ok(())) => Finding::fine(TOPIC, format!("`{name}` can be written")),
         (None, Err(error)) => {
             let text = format!("`{name}` cannot be written: {error}");

@@ -1,12 +1,13 @@
 //! The pidfile: who serves, and the lock that says whether that is still true.
 //!
 //! The file holds the decimal process id and a newline. A lock (`flock`) on it lives exactly as long as its server, so a file
-//! left behind by a server that was killed is no obstacle, whatever process has its number now.
+//! left behind by a server that was killed is no obstacle, whatever process has its number now. What does not begin with a number
+//! is somebody's file, to which a mistake or a symbolic link has led: it is left as it is.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,9 @@ pub enum PidfileError {
     /// Its server is alive.
     #[error("the pidfile `{}` belongs to a running server (pid {pid})", path.display())]
     Alive { path: PathBuf, pid: String },
+    /// Something else is there.
+    #[error("`{}` is there and is no pidfile", .0.display())]
+    NotAPidfile(PathBuf),
     /// The system refuses.
     #[error("the pidfile `{}` cannot be written: {source}", path.display())]
     System { path: PathBuf, source: io::Error },
@@ -38,6 +42,7 @@ impl PidfileError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Alive { .. } => Code::PIDFILE_ALIVE,
+            Self::NotAPidfile(_) => Code::NOT_A_PIDFILE,
             Self::System { .. } => Code::PIDFILE_SYSTEM,
         }
     }
@@ -46,6 +51,7 @@ impl PidfileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Alive { .. } => "stop that server first: kill `cat PIDFILE`",
+            Self::NotAPidfile(_) => "choose another path for `pidfile=`, or remove the file yourself",
             Self::System { .. } => "choose a folder that exists and that this user may write to",
         }
     }
@@ -60,9 +66,10 @@ impl Pidfile {
         let failed = |source: io::Error| PidfileError::System { path: path.to_owned(), source };
         let deadline = Instant::now() + patience;
         loop {
-            let mut options = OpenOptions::new();
-            let mut file =
-                options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+            let mut file = open(path).map_err(failed)?;
+            if !is_one(&file).map_err(failed)? {
+                return Err(PidfileError::NotAPidfile(path.to_owned()));
+            }
             match file.try_lock() {
                 Ok(()) if is_still_at(&file, path) => {
                     let mut pidfile = Self { path: path.to_owned(), file };
@@ -140,6 +147,24 @@ impl Pidfile {
     }
 }
 
+/// Opens it, and makes it if needed. Whoever could write to it could have another process killed in place of this one, so that is
+/// nobody but its owner, with `umask=0` as well.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+}
+
+/// Whether a file is empty, or begins with a number.
+pub(super) fn is_one(file: &File) -> io::Result<bool> {
+    if !file.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut beginning = [0; 64];
+    let length = file.read_at(&mut beginning, 0)?;
+    let mut words = beginning[..length].split(u8::is_ascii_whitespace);
+    let first = words.find(|word| !word.is_empty());
+    Ok(first.map_or(length < beginning.len(), |word| word.iter().all(u8::is_ascii_digit)))
+}
+
 fn is_still_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(there)) => ours.dev() == there.dev() && ours.ino() == there.ino(),
@@ -170,6 +195,27 @@ mod tests {
         fs::write(&path, "1\nand a longer rest\n").unwrap();
         let _pidfile = Pidfile::claim(&path, NOW).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
+    }
+
+    #[test]
+    fn what_is_no_pidfile_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("settings.py"), dir.path().join("x.pid"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for text in ["import os\n", "1a", "#!/bin/sh\n1\n", &"\n".repeat(65)] {
+            fs::write(&path, text).unwrap();
+            for path in [&path, &link] {
+                let refused = Pidfile::claim(path, NOW);
+                assert!(matches!(refused, Err(PidfileError::NotAPidfile(_))), "{text:?}: {refused:?}");
+            }
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        let refused = Pidfile::claim("/dev/null".as_ref(), NOW);
+        assert!(matches!(refused, Err(PidfileError::NotAPidfile(_))), "{refused:?}");
+        for text in ["", " 12\n", "\n"] {
+            fs::write(&path, text).unwrap();
+            Pidfile::claim(&path, NOW).unwrap().remove();
+        }
     }
 
     #[test]

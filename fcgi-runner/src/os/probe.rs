@@ -12,6 +12,7 @@ use nix::unistd::{AccessFlags, Gid, Group, Uid, User, eaccess, getegid, geteuid,
 use socket2::{Domain, Socket, Type};
 
 use super::listener::ListenError;
+use super::pidfile;
 use super::socket_file::is_dead;
 
 /// Who is at the path of a Unix socket.
@@ -97,6 +98,13 @@ pub fn may_read(path: &Path) -> io::Result<()> {
 /// Why not.
 pub fn may_write(path: &Path) -> io::Result<()> {
     Ok(eaccess(path, AccessFlags::W_OK)?)
+}
+
+/// Whether a pidfile may be written over: it is one, or is not there, or cannot be read.
+pub fn is_pidfile(path: &Path) -> bool {
+    // Whatever else it is, opening it would perhaps wait.
+    fs::metadata(path).map_or(true, |meta| meta.is_file())
+        && File::open(path).and_then(|file| pidfile::is_one(&file)).unwrap_or(true)
 }
 
 /// The process id in a pidfile whose server is alive.

@@ -8,6 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -222,12 +223,12 @@ pub struct LogFileError {
     pub source: io::Error,
 }
 
-/// Opens a file to append to, and makes it if needed.
+/// Opens a file to append to, and makes it if needed: with `umask=0`, too, not everybody may write to it.
 ///
 /// # Errors
 /// As the system says.
 pub fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    OpenOptions::new().append(true).create(true).mode(0o664).open(path)
 }
 
 /// Puts `/dev/null` on each standard descriptor that is closed, before anything else can land there.

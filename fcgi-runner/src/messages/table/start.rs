@@ -138,4 +138,14 @@ super::messages! {
         act: "Correct owner and mode, then send USR1 once more. Nothing was lost: the old file is still written to.",
         example: "kill -USR1 `cat mysite.pid`",
     }
+    NOT_A_PIDFILE = 56 {
+        cause: "something that is no pidfile stands at the path of the pidfile",
+        cure: "choose another path for pidfile=, or remove the file yourself",
+        happened: "The file is there and does not begin with a number, or it is no plain file. fcgi-run would have written its \
+                   process id over what is in it.",
+        look: "head shows what is in it, ls -l whether it is a symbolic link.",
+        act: "Correct pidfile=. If nobody needs the file, remove it. In a folder to which others may write, such as /tmp, find \
+              out who has put it there.",
+        example: "head -c 64 mysite.pid; ls -l mysite.pid",
+    }
 }

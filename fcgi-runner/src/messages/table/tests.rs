@@ -43,6 +43,7 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR053", Code::ENDED_EARLY),
     ("FR054", Code::SYSTEM_REFUSES),
     ("FR055", Code::LOG_REOPEN),
+    ("FR056", Code::NOT_A_PIDFILE),
     ("FR100", Code::IMPORT_RAISED),
     ("FR101", Code::MODULE_NOT_FOUND),
     ("FR102", Code::PACKAGE_MISSING),
