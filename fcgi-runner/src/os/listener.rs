@@ -231,7 +231,7 @@ pub fn addresses(host: &str) -> Vec<IpAddr> {
 }
 
 /// A host as the system's resolver takes it: without brackets, and all addresses of both families by their name.
-fn bare(host: &str) -> &str {
+pub(super) fn bare(host: &str) -> &str {
     match host.trim_start_matches('[').trim_end_matches(']') {
         "*" => "::",
         bare => bare,

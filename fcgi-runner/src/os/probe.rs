@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, Gid, Group, Uid, User, eaccess, getegid, geteuid, getgrouplist};
 use socket2::{Domain, Socket, Type};
 
-use super::listener::ListenError;
+use super::listener::{ListenError, bare};
 use super::pidfile;
 use super::socket_file::is_dead;
 
@@ -42,8 +42,7 @@ pub fn unix_socket(path: &Path) -> Occupant {
 /// # Errors
 /// As a listener would have them.
 pub fn tcp(host: &str, port: u16) -> Result<Vec<String>, ListenError> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = (bare, port)
+    let addresses = (bare(host), port)
         .to_socket_addrs()
         .map_err(|source| ListenError::Resolve { host: host.to_owned(), source })?;
     let mut names = Vec::new();
@@ -166,4 +165,17 @@ pub fn open_files() -> Option<u64> {
 pub fn process_limit() -> Option<u64> {
     let (soft, _) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
     (soft != RLIM_INFINITY && !geteuid().is_root()).then_some(soft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_a_listener_takes_is_looked_at() {
+        for host in ["*", "127.0.0.1", "[127.0.0.1]", "localhost"] {
+            assert!(tcp(host, 0).is_ok_and(|names| !names.is_empty()), "{host}");
+        }
+        assert!(matches!(tcp("no.such.host.invalid", 0), Err(ListenError::Resolve { .. })));
+    }
 }
