@@ -26,7 +26,7 @@ pub enum Piece {
     Text(String),
     /// The value of a parameter; `-` if it is missing or empty.
     Param(&'static str),
-    /// The same for any parameter, named by the operator. Of `HTTP_REFERER`, query parameters are redacted.
+    /// The same for any parameter, named by the operator; query parameters in it are redacted.
     Named(String),
     /// `[10/Oct/2000:13:55:36 -0700]`
     Time,

@@ -43,8 +43,7 @@ fn push(line: &mut String, piece: &Piece, request: &Request, finished: Finished,
             Ok(())
         }
         Piece::Param(name) => return push_word(line, param(name)),
-        Piece::Named(name) if name == REFERER => return push_or_dash(line, &redacted(param(name), redact)),
-        Piece::Named(name) => return push_or_dash(line, param(name)),
+        Piece::Named(name) => return push_or_dash(line, &redacted_param(name, param(name), redact)),
         Piece::Time => write!(line, "[{}]", local_time().combined()),
         Piece::IsoTime => write!(line, "{}", local_time().iso()),
         Piece::RequestLine => {
@@ -92,6 +91,15 @@ fn json(request: &Request, finished: Finished, redact: &[Pattern]) -> String {
 /// Path, and the query with its question mark.
 fn split(target: &[u8]) -> (&[u8], &[u8]) {
     target.split_at(target.iter().position(|byte| *byte == b'?').unwrap_or(target.len()))
+}
+
+/// Any parameter: behind a question mark there is a query in all of them that hold addresses, and one is nothing else.
+fn redacted_param<'p>(name: &str, value: &'p [u8], redact: &[Pattern]) -> Cow<'p, [u8]> {
+    if name != "QUERY_STRING" || value.is_empty() {
+        return redacted(value, redact);
+    }
+    let with_mark = [b"?", value].concat();
+    Cow::Owned(redacted(&with_mark, redact)[1..].to_vec())
 }
 
 /// A target or an address in which the values of some query parameters are `***`. Names are compared as they were sent and
@@ -204,5 +212,21 @@ mod tests {
             assert_eq!(redacted(target.as_bytes(), &redact), clean.as_bytes(), "{target}");
         }
         assert_eq!(redacted(b"/a?token=1", &[]), &b"/a?token=1"[..]);
+    }
+
+    #[test]
+    fn secret_parameters_are_not_written_by_any_name_for_them() {
+        let redact = [Pattern::ignoring_case("token")];
+        for (name, value, clean) in [
+            ("QUERY_STRING", "a=1&token=secret", "a=1&token=***"),
+            ("QUERY_STRING", "", ""),
+            ("REQUEST_URI", "/a?token=secret", "/a?token=***"),
+            ("HTTP_REFERER", "https://x.example/?token=secret", "https://x.example/?token=***"),
+            ("HTTP_X_ORIGINAL_URL", "/a?token=secret&b", "/a?token=***&b"),
+            ("HTTP_USER_AGENT", "browser/1 (a&token=1)", "browser/1 (a&token=1)"),
+        ] {
+            assert_eq!(redacted_param(name, value.as_bytes(), &redact), clean.as_bytes(), "{name}");
+        }
+        assert_eq!(redacted_param("QUERY_STRING", b"token=1", &[]), &b"token=1"[..]);
     }
 }
