@@ -52,6 +52,13 @@ def application(environ, start_response):
             list(Watch(name, environ["fcgi.is_aborted"]))
         except ClientDisconnected:
             pass
+    if word == "sleep":
+        note("held-" + name)
+        try:
+            time.sleep(1000)
+        except BaseException as error:
+            note("raised-" + type(error).__name__)
+            raise
     if word == "told":
         start_response("200 OK", [("Content-Length", "5")])
         return itertools.chain([b"hello"], Watch(name, environ["fcgi.is_aborted"]))
@@ -202,6 +209,35 @@ fn an_interrupted_application_sees_an_exception_and_its_iterable_is_closed() {
             assert!(!server.err().contains("Traceback"), "{}", server.err());
             server.stop();
         }
+    }
+}
+
+/// Python ends such waits itself when a signal comes, and only in the main thread, which serves in a worker with one thread.
+#[test]
+fn a_wait_of_the_main_thread_is_ended_at_once() {
+    for limit in [&[][..], &["requesttimeout=600"]] {
+        let sandbox = sandbox();
+        let server = serve(&sandbox, &[MODES[0], &["abort=interrupt"], limit].concat());
+        let before = worker(&server);
+        for by_abort in [false, true] {
+            let mut client = server.connect();
+            client.send(&Request::get("/sleep/a").kept().bytes());
+            wait_for(&sandbox, "held-a");
+            if by_abort {
+                client.send(&abort(1));
+                assert!(client.answer(1).end.is_some());
+            } else {
+                drop(client);
+            }
+            wait_for(&sandbox, "raised-ClientDisconnected");
+            for name in ["held-a", "raised-ClientDisconnected"] {
+                std::fs::remove_file(sandbox.path(name)).unwrap();
+            }
+            for _ in 0..5 {
+                assert_eq!(worker(&server), before, "nobody else is interrupted");
+            }
+        }
+        assert!(!server.stop().contains("Traceback"));
     }
 }
 

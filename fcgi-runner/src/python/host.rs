@@ -129,8 +129,7 @@ impl Host for PythonHost {
             let environ = EnvironBuilder::new(py, self.options.script_name.clone(), model, Wish::default())
                 .map_err(|error| internal(py, &error))?;
             let PythonOptions { interrupts, limits, .. } = self.options;
-            let interrupter =
-                (interrupts || limits).then(|| Interrupter::new(py, interrupts, limits)).transpose();
+            let interrupter = (interrupts || limits).then(|| Interrupter::new(py, interrupts)).transpose();
             let interrupter = interrupter.map_err(|error| internal(py, &error))?;
             let objects = SpareObjects::new(self.runs_in_parallel());
             let debug = self.options.debug;

@@ -1,7 +1,7 @@
 //! Requests that nobody waits for any more, or that take too long: the application can ask, or is interrupted.
 //!
 //! The exception is set in the thread that serves the request and is raised there at its next step in Python; a call that
-//! waits in C notices it when it returns. It never hits anything but the application: what was set too late is taken back
+//! waits in C notices it when it returns, and in the main thread at once (`main_thread`). It never hits anything but the application: what was set too late is taken back
 //! before the thread goes on.
 
 #![expect(unsafe_code, reason = "an exception is set in another thread here")]
@@ -13,7 +13,7 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::time_limit::MainThread;
+use super::main_thread::MainThread;
 use crate::app::Request;
 use crate::messages::Code;
 use crate::os::thread;
@@ -47,8 +47,8 @@ pub(super) struct Interrupter {
     exceptions: Arc<Exceptions>,
     /// Whether a visitor who goes is a reason.
     on_abort: bool,
-    /// Where time limits may be told by a signal.
-    main_thread: Option<MainThread>,
+    /// Who may be told by a signal.
+    main_thread: Option<Arc<MainThread>>,
 }
 
 struct Exceptions {
@@ -70,8 +70,8 @@ pub(super) struct Interruptible<'r> {
 }
 
 impl Interrupter {
-    /// `on_abort`: visitors who go are a reason; `limits`: time limits are one.
-    pub(super) fn new(py: Python<'_>, on_abort: bool, limits: bool) -> PyResult<Self> {
+    /// `on_abort`: visitors who go are a reason, and not only time limits.
+    pub(super) fn new(py: Python<'_>, on_abort: bool) -> PyResult<Self> {
         let module = py.import("fcgi_runner")?;
         let disconnected = module.getattr("ClientDisconnected")?.unbind();
         let timeout = if let Some(exception) = module.getattr_opt("RequestTimeout")? {
@@ -81,7 +81,7 @@ impl Interrupter {
             let base = py.get_type::<PyBaseException>();
             PyErr::new_type(py, c"fcgi_runner.RequestTimeout", None, Some(&base), None)?.into_any()
         };
-        let main_thread = if limits { MainThread::new(py, &timeout)? } else { None };
+        let main_thread = MainThread::new(py)?.map(Arc::new);
         Ok(Self { exceptions: Arc::new(Exceptions { disconnected, timeout }), on_abort, main_thread })
     }
 
@@ -89,13 +89,12 @@ impl Interrupter {
     pub(super) fn begin<'r>(&self, request: &'r Arc<Request>) -> Interruptible<'r> {
         request.run().begin(thread::ident());
         if self.on_abort {
-            let (target, exceptions) = (request.clone(), self.exceptions.clone());
+            let (target, exceptions, main) =
+                (request.clone(), self.exceptions.clone(), self.main_thread.clone());
             request.on_abort(Some(Box::new(move || {
                 // Whoever has noticed cannot wait for the interpreter.
                 let raise = move || {
-                    Python::attach(|_| {
-                        target.run().interrupt(|thread| set_exception(thread, &exceptions.disconnected));
-                    });
+                    Python::attach(|py| raise_in(py, &target, &exceptions.disconnected, main.as_deref()));
                 };
                 let name = "fcgi-interrupt".to_owned();
                 if let Err(error) = std::thread::Builder::new().name(name).spawn(raise) {
@@ -112,12 +111,7 @@ impl Interrupter {
 
     /// Interrupts the application because of a request's time limit.
     pub(super) fn time_out(&self, request: &Arc<Request>) {
-        Python::attach(|_| {
-            request.run().interrupt(|thread| match &self.main_thread {
-                Some(main) if main.is(thread) => main.interrupt(request),
-                _ => set_exception(thread, &self.exceptions.timeout),
-            });
-        });
+        Python::attach(|py| raise_in(py, request, &self.exceptions.timeout, self.main_thread.as_deref()));
     }
 
     /// Whether an error is an interruption, and which.
@@ -149,6 +143,14 @@ impl Interruptible<'_> {
             unsafe { ffi::PyThreadState_SetAsyncExc(number(thread), std::ptr::null_mut()) };
         }
     }
+}
+
+/// Has an exception raised in the thread that runs a request, if one does.
+fn raise_in(py: Python<'_>, request: &Arc<Request>, exception: &Py<PyAny>, main: Option<&MainThread>) {
+    request.run().interrupt(|thread| match main {
+        Some(main) if main.is(thread) => main.interrupt(request, exception.clone_ref(py)),
+        _ => set_exception(thread, exception),
+    });
 }
 
 /// Has an exception raised in a thread. Called by a thread that is attached to the interpreter.

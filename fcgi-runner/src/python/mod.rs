@@ -12,6 +12,7 @@ mod input;
 mod interpreter;
 mod interrupt;
 mod loader;
+mod main_thread;
 mod names;
 mod objects;
 mod output;
@@ -22,7 +23,6 @@ mod stack;
 mod start_response;
 mod strings;
 mod substitute;
-mod time_limit;
 
 pub use host::{PythonHost, PythonOptions};
 pub use loader::Target;

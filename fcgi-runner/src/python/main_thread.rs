@@ -1,4 +1,4 @@
-//! The time limit of a request that the main thread serves: a signal ends its wait in C as well, where Python looks for signals
+//! The interruption of a request that the main thread serves: a signal ends its wait in C as well, where Python looks for signals
 //! then (`time.sleep`, sockets, locks, child processes). Exceptions that are set from outside wait for the next step in Python.
 //!
 //! The handler raises only for the request that was meant, as long as the application runs for it.
@@ -16,21 +16,20 @@ pub(super) struct MainThread {
     meant: Meant,
 }
 
-/// Whom the next signal is for.
-type Meant = Arc<Mutex<Option<Arc<Request>>>>;
+/// Whom the next signal is for, and the exception to be raised.
+type Meant = Arc<Mutex<Option<(Arc<Request>, Py<PyAny>)>>>;
 
 /// What Python calls when the signal has come.
-#[pyclass(frozen, module = "fcgi_runner", name = "TimeLimit")]
-struct TimeLimit {
+#[pyclass(frozen, module = "fcgi_runner", name = "Interruption")]
+struct Interruption {
     meant: Meant,
-    exception: Py<PyAny>,
 }
 
 impl MainThread {
     /// Installs the handler; nothing where this is not the interpreter's main thread.
-    pub(super) fn new(py: Python<'_>, exception: &Py<PyAny>) -> PyResult<Option<Self>> {
+    pub(super) fn new(py: Python<'_>) -> PyResult<Option<Self>> {
         let meant = Meant::default();
-        let handler = TimeLimit { meant: meant.clone(), exception: exception.clone_ref(py) };
+        let handler = Interruption { meant: meant.clone() };
         let installed = py.import("_signal")?.call_method1("signal", (thread::interruption(), handler));
         match installed {
             Ok(_) => Ok(Some(Self { ident: thread::ident(), meant })),
@@ -44,15 +43,15 @@ impl MainThread {
         self.ident == thread
     }
 
-    /// Has the handler called for a request.
-    pub(super) fn interrupt(&self, request: &Arc<Request>) {
-        *self.meant.lock().unwrap_or_else(PoisonError::into_inner) = Some(request.clone());
+    /// Has the handler raise an exception for a request.
+    pub(super) fn interrupt(&self, request: &Arc<Request>, exception: Py<PyAny>) {
+        *self.meant.lock().unwrap_or_else(PoisonError::into_inner) = Some((request.clone(), exception));
         thread::interrupt_main();
     }
 }
 
 #[pymethods]
-impl TimeLimit {
+impl Interruption {
     fn __call__(
         &self,
         py: Python<'_>,
@@ -61,8 +60,8 @@ impl TimeLimit {
     ) -> PyResult<()> {
         let meant = self.meant.lock().unwrap_or_else(PoisonError::into_inner).take();
         match meant {
-            Some(request) if request.run().is_on() => {
-                Err(PyErr::from_value(self.exception.bind(py).call0()?))
+            Some((request, exception)) if request.run().is_on() => {
+                Err(PyErr::from_value(exception.bind(py).call0()?))
             }
             _ => Ok(()),
         }
