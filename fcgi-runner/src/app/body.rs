@@ -147,6 +147,14 @@ impl Body {
         })
     }
 
+    /// All of it, where it has come to its end and nothing was taken yet; not where a part of it lies in a file.
+    pub fn whole(&self) -> Option<Vec<Bytes>> {
+        let state = self.lock();
+        let is_whole =
+            state.ended && !state.broken && state.spool.is_none() && state.held as u64 == state.received;
+        is_whole.then(|| state.chunks.iter().cloned().collect())
+    }
+
     /// Says that a thread is going to wait for this body; for bodies that another thread pushes to.
     pub fn await_news(&self) -> Awaited<'_> {
         self.lock().waiting += 1;

@@ -45,7 +45,8 @@ pub struct Request {
     /// Its end was not left to the application.
     taken_over: AtomicBool,
     run: Run,
-    served_by: OnceLock<ThreadId>,
+    /// The thread that serves it; `None` once it was withdrawn from all of them.
+    server: OnceLock<Option<ThreadId>>,
     status: AtomicU16,
     sent: AtomicU64,
     /// Microseconds that its thread has waited for a body.
@@ -105,7 +106,7 @@ impl Request {
             ended: AtomicBool::new(false),
             taken_over: AtomicBool::new(false),
             run: Run::default(),
-            served_by: OnceLock::new(),
+            server: OnceLock::new(),
             status: AtomicU16::new(0),
             sent: AtomicU64::new(0),
             starved: AtomicU64::new(0),
@@ -153,14 +154,20 @@ impl Request {
         first
     }
 
-    /// Told by the thread that serves it, before it begins.
-    pub(crate) fn begin_service(&self) {
-        self.served_by.get_or_init(|| thread::current().id());
+    /// Told by the thread that serves it, before it begins; `false`: it was withdrawn, and is none of this thread's business.
+    pub(crate) fn begin_service(&self) -> bool {
+        let own = Some(thread::current().id());
+        *self.server.get_or_init(|| own) == own
+    }
+
+    /// Takes it away from the threads that would serve it, unless one has begun with it: whoever gets `true` has to end it.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.server.get_or_init(|| None).is_none()
     }
 
     /// Whether this thread serves it: it does not end as long as this thread waits.
     pub(crate) fn is_served_here(&self) -> bool {
-        self.served_by.get().is_some_and(|server| *server == thread::current().id())
+        self.server.get().is_some_and(|server| *server == Some(thread::current().id()))
     }
 
     /// Says that what is being sent is the end of what the answer announces, although the request goes on.

@@ -3,7 +3,8 @@
 //! The loop of such a worker is the thread that runs the application, so nobody reads what arrives on its connections. The
 //! attendant is a thread that looks at the one that is being served, so that an abort is noticed, and finds others with
 //! input, in the loop's own `epoll` set, to pass them to the siblings, with what has been read of a request that is not whole. It
-//! never writes an answer, never accepts, never touches the interpreter, and sleeps while the worker is idle.
+//! never accepts, never touches the interpreter, sleeps while the worker is idle, and writes nothing but the page for requests with
+//! which a loop that does not come back cannot begin.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Passing};
 use super::queues::Queues;
+use super::rescue;
 use super::service::Service;
 use crate::os::handoff::Handoff;
 use crate::os::poller::{Poller, ReadyList, Token};
@@ -182,6 +184,7 @@ impl Shared {
                 looks += 1;
                 if self.service.abandoned.load(Ordering::Acquire) {
                     self.give_all_away();
+                    self.rescue();
                 }
                 self.relieve(rounds, ready, looks > LOOKS);
             }
@@ -263,6 +266,16 @@ impl Shared {
         }
     }
 
+    /// Sees to the requests that the loop has read, and with which it cannot begin any more.
+    fn rescue(&self) {
+        let serving = self.serving().clone();
+        let all: Vec<_> = self.table().connections.values().cloned().chain(serving).collect();
+        for connection in all {
+            // One that could be passed on was.
+            rescue::see_to(&connection, None, &self.service);
+        }
+    }
+
     /// Whether the loop watches anything but the connection it serves.
     fn has_more_to_look_after(&self) -> bool {
         let table = self.table();
@@ -318,4 +331,4 @@ const LOOKS: u32 = 4;
 const EVENTS: usize = 64;
 
 /// Nothing here is deep.
-const STACK: usize = 64 * 1024;
+const STACK: usize = 128 * 1024;

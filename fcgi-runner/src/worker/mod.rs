@@ -8,6 +8,7 @@ mod intake;
 mod own_pages;
 pub mod pool;
 mod queues;
+mod rescue;
 mod service;
 pub mod settings;
 pub mod warden;

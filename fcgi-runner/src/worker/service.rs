@@ -31,6 +31,8 @@ pub struct Service {
     pub(super) warden: OnceLock<Arc<Warden>>,
     /// The loop is stuck in a request: others have to pass its connections on.
     pub(super) abandoned: AtomicBool,
+    /// No thread can begin with a request any more: others have to see to those that were read.
+    pub(super) held: AtomicBool,
     /// When the worker has done its part.
     pub(super) wear: Wear,
     /// It has to leave for the sake of a request that does not end.
@@ -50,6 +52,7 @@ impl Service {
             slow_from: SLOW,
             warden: OnceLock::new(),
             abandoned: AtomicBool::new(false),
+            held: AtomicBool::new(false),
             wear,
             retired: AtomicBool::new(false),
             told_leaving: AtomicBool::new(false),
@@ -60,7 +63,10 @@ impl Service {
     pub fn perform(&self, work: &Work, blocker: &dyn Blocker) {
         match work {
             Work::Serve(request, since) => {
-                if self.pages.as_ref().is_some_and(|pages| pages.answer(request, &self.board, blocker)) {
+                if !request.begin_service() {
+                    // Somebody else has ended it, or given it away.
+                } else if self.pages.as_ref().is_some_and(|pages| pages.answer(request, &self.board, blocker))
+                {
                     // It was for the server itself, and counts nowhere.
                 } else if self.queue_timeout.is_some_and(|limit| since.elapsed() > limit) {
                     self.turn_away(request, blocker);
@@ -143,7 +149,6 @@ impl Service {
             seat.desk().set_thread(thread::ident());
         }
         let watched = self.warden.get().and_then(|warden| warden.begin(request));
-        request.begin_service();
         let outcome = catch_unwind(AssertUnwindSafe(|| self.app.serve(request)));
         if outcome.is_err() {
             let message = Code::SERVER_BUG;

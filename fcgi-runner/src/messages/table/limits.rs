@@ -29,7 +29,8 @@ super::messages! {
         cure: "find the C code that does not let go of the interpreter's lock while it works",
         happened: "For as long as the limit says, no Python could run in the worker: code in C, mostly an extension module, has \
                    kept the interpreter's lock. Nothing can interrupt that, so the process was ended; requests that \
-                   ran in it are lost, and another worker has taken its place.",
+                   ran in it are lost. Those that it had read and not begun were given to another worker, or answered with \
+                   503 and Retry-After where that could not be done. Another worker has taken its place.",
         look: "The line names the requests that ran. No Python stack can be had in this state; PYTHONFAULTHANDLER and a debugger \
                show the C code.",
         act: "Update the extension or call it in another process. A regular expression that backtracks without end looks the \

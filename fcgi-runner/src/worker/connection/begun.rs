@@ -3,14 +3,16 @@
 //! A worker cannot know at the first half of a request whether it will be busy when the second comes. So what is read of a
 //! request is noted until it is whole, up to a limit; what comes whole in one piece, as nearly all requests do, costs nothing.
 
-use std::sync::TryLockError;
+use std::os::fd::AsFd;
+use std::sync::{Arc, TryLockError};
 use std::time::Instant;
 
-use fcgi_proto::RecordType;
+use bytes::BytesMut;
+use fcgi_proto::{BeginRequest, Flags, RecordType, Role, encode};
 
 use super::{Connection, Input, Passing, Stage};
+use crate::app::{Body, Request};
 use crate::os::handoff::{Handoff, Luggage};
-use std::os::fd::AsFd;
 
 impl Connection {
     /// Gives the connection to a sibling if no request of it is being served, so that nothing can be lost; any thread may do
@@ -30,6 +32,40 @@ impl Connection {
             input.passed = handoff.give(self.as_fd(), &luggage);
         }
         if input.passed { Passing::Done } else { Passing::Refused }
+    }
+
+    /// Gives the connection to a sibling with the requests that were read as a whole, if no thread has begun with any of them:
+    /// they are written down as they came. Where that fails, those that were withdrawn for it stay withdrawn.
+    pub(in crate::worker) fn pass_on_unbegun(&self, handoff: &Handoff) -> bool {
+        let Ok(_writing) = self.output.try_lock() else { return false };
+        let mut input = self.input();
+        if input.passed || input.requests.is_empty() || !input.is_between_requests() {
+            return false;
+        }
+        let mut begun = BytesMut::new();
+        for active in &input.requests {
+            if active.given_up || !write_down(&active.request, active.keeps, &mut begun) {
+                return false;
+            }
+        }
+        let waits_since = input.requests.iter().map(|active| active.request.arrived()).min();
+        let luggage = Luggage { begun: begun.into(), head_since: None, waits_since };
+        let withdrawn: Vec<_> = input.requests.iter().map(|active| active.request.clone()).collect();
+        if !withdrawn.iter().all(|request| request.withdraw()) || !handoff.give(self.as_fd(), &luggage) {
+            return false;
+        }
+        input.passed = true;
+        for request in withdrawn {
+            let _ = input.retire(request.key());
+        }
+        true
+    }
+
+    /// Takes the requests away from the application threads with which none has begun; whoever asks has to end them.
+    pub(in crate::worker) fn withdraw_unbegun(&self) -> Vec<Arc<Request>> {
+        let input = self.input();
+        let all = input.requests.iter().map(|active| &active.request);
+        all.filter(|request| !request.is_ended() && request.withdraw()).cloned().collect()
     }
 
     /// Takes over what another process has read of it.
@@ -65,6 +101,13 @@ impl Input {
         Some(Luggage { begun, head_since, waits_since })
     }
 
+    /// Whether all that was read belongs to requests that are known as a whole.
+    fn is_between_requests(&self) -> bool {
+        let waits = self.has_outbox() || self.lingers.is_some() || self.is_over();
+        let rest = !self.buffer.is_empty() || self.protocol.is_mid_record() || self.protocol.is_draining();
+        !waits && !rest && self.protocol.active_requests() == self.requests.len()
+    }
+
     /// Before a read: begins to note where a request may begin.
     pub(super) fn begin_note(&mut self, wanted: bool) {
         if wanted && self.is_untouched() && !self.protocol.is_draining() {
@@ -89,6 +132,27 @@ impl Input {
             self.begun = None;
         }
     }
+}
+
+/// Writes the records of a request as a web server would send them; `false` where that is not known as a whole any more.
+fn write_down(request: &Request, keeps: bool, out: &mut BytesMut) -> bool {
+    let (id, role) = (request.key().id(), request.role());
+    let flags = if keeps { Flags::KEEP_CONN } else { Flags::default() };
+    encode::encode_begin(out, id, BeginRequest { role, flags });
+    let mut stream = |kind, parts: &[&[u8]]| {
+        for part in parts {
+            encode::encode_stream(out, kind, id, part);
+        }
+        encode::encode_stream_end(out, kind, id);
+    };
+    stream(RecordType::PARAMS, &[request.params().as_bytes()]);
+    let bodies = [(RecordType::STDIN, Some(request.body())), (RecordType::DATA, request.data())];
+    for (kind, body) in bodies {
+        let Some(body) = body.filter(|_| role != Role::AUTHORIZER) else { continue };
+        let Some(chunks) = Body::whole(body) else { return false };
+        stream(kind, &chunks.iter().map(|chunk| &chunk[..]).collect::<Vec<_>>());
+    }
+    true
 }
 
 /// Whether the bytes end as a request does that came in one piece: with an empty record of STDIN, without padding. Where that

@@ -66,7 +66,7 @@ pub(crate) struct Active {
     /// The peer has asked for its end, and reads on until that comes.
     pub(crate) given_up: bool,
     /// The web server keeps the connection after it, and may use it for others at the same time.
-    keeps: bool,
+    pub(super) keeps: bool,
     /// Something was sent on its STDERR, which has to be closed then.
     stderr_used: bool,
 }

@@ -2,11 +2,13 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::connection::{Connection, Passing};
 use super::super::intake::Work;
 use super::super::pool::Counts;
+use super::super::rescue;
 use super::connections::PATIENCE;
 use super::{EventLoop, HANDOFF, LISTENER, Origin, SWEEP, State};
 use crate::app::Blocker;
@@ -31,12 +33,27 @@ impl EventLoop {
             State::Retiring | State::Stopping => self.wind_down(work, blocker),
             State::Quitting => {}
         }
+        // Before it leaves, it is not known whether siblings stay.
+        if self.state > State::Serving && self.service.held.load(Ordering::Acquire) {
+            self.rescue();
+        }
         let now = Instant::now();
         self.end_pauses(now);
         if now.duration_since(self.swept_at) >= SWEEP {
             self.swept_at = now;
             self.service.tell_late(false);
             self.sweep(now, work, blocker);
+        }
+    }
+
+    /// Sees to the requests that were read, and with which no thread can begin any more.
+    fn rescue(&mut self) {
+        let siblings = self.handoff.clone().filter(|_| self.state == State::Retiring);
+        let all: Vec<_> = self.connections.iter().map(|(_, entry)| entry.connection.clone()).collect();
+        for connection in all {
+            if rescue::see_to(&connection, siblings.as_deref(), &self.service) {
+                self.drop_connection(connection.token());
+            }
         }
     }
 

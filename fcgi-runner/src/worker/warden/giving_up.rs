@@ -57,6 +57,9 @@ impl Warden {
             // The others have limits of their own.
             Feeding::Loop(_) => self.post.rules.request.unwrap_or_default() + self.post.rules.grace + MOMENT,
         };
+        if locked {
+            service.held.store(true, Ordering::Release);
+        }
         self.table().exit_at(Instant::now() + wait);
         self.leave(if locked { Reason::Stuck } else { Reason::Timeout }, service);
         let (ending, warden, theirs) = (ticket.request.clone(), self.clone(), service.clone());
@@ -85,6 +88,7 @@ impl Warden {
             "the interpreter cannot be had: other code has not let go of its lock (`deadlocktimeout`); \
              this worker is replaced"
         );
+        service.held.store(true, Ordering::Release);
         self.leave(Reason::Stuck, service);
         self.see_leaving(service);
         std::thread::sleep(MOMENT);
