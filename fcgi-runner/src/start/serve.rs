@@ -20,7 +20,7 @@ use super::rights::{Standing, give_folder};
 use super::surroundings::Surroundings;
 use super::{Ended, Problem, logs};
 use crate::app::{Host, ProcessModel};
-use crate::config::{Config, Method};
+use crate::config::{Config, Method, Pool};
 use crate::exit::ExitStatus;
 use crate::messages::Code;
 use crate::os::channel::{Line, Report};
@@ -327,6 +327,7 @@ impl<'s> Server<'s> {
             app: config.app.clone().or_else(|| config.settings.clone()).or_else(folder).unwrap_or_default(),
             pid: std::process::id(),
             method: if config.method == Some(Method::Threaded) { "threaded" } else { "prefork" },
+            on_demand: config.pool == Pool::OnDemand,
             started: SystemTime::now(),
             listeners: self.listeners.clone(),
         }

@@ -18,6 +18,8 @@ pub struct About {
     pub pid: u32,
     /// `prefork` or `threaded`.
     pub method: &'static str,
+    /// Workers are only there while they are needed.
+    pub on_demand: bool,
     /// When the board began.
     pub started: SystemTime,
     pub listeners: Arc<[Listener]>,
@@ -48,6 +50,7 @@ pub struct Server {
     pub version: &'static str,
     pub pid: u32,
     pub method: &'static str,
+    pub on_demand: bool,
     pub started: SystemTime,
     pub uptime: Duration,
 }
@@ -192,6 +195,7 @@ impl Snapshot {
                 version: env!("CARGO_PKG_VERSION"),
                 pid: about.pid,
                 method: about.method,
+                on_demand: about.on_demand,
                 started: about.started,
                 uptime: now,
             },
@@ -248,7 +252,7 @@ impl Running {
         Self {
             age: now.saturating_sub(sheet.arrived),
             method: shown(&sheet.method),
-            path: shown(&sheet.path),
+            path: path(&sheet.method, &sheet.path),
             thread: sheet.thread,
         }
     }
@@ -351,7 +355,7 @@ fn slow(board: &Scoreboard, now: Duration) -> Vec<SlowRequest> {
         status: slow.status,
         pid: slow.pid,
         method: shown(&slow.method),
-        path: shown(&slow.path),
+        path: path(&slow.method, &slow.path),
     })
     .collect()
 }
@@ -367,6 +371,12 @@ fn restarts(board: &Scoreboard, now: Duration) -> Vec<Restart> {
         detail: shown(&restart.detail),
     })
     .collect()
+}
+
+/// A path, with a mark at its end where the board had no room for the rest.
+fn path(method: &[u8], path: &[u8]) -> String {
+    let mark = if method.len() + path.len() >= Desk::ROOM { "\u{2026}" } else { "" };
+    shown(path) + mark
 }
 
 /// Bytes of a request as text that moves no cursor: what is no UTF-8 and what is no visible character is replaced.

@@ -8,6 +8,14 @@ fn what_came_with_a_request_moves_no_cursor() {
 }
 
 #[test]
+fn a_path_that_was_cut_off_says_so() {
+    assert_eq!(path(b"GET", b"/a"), "/a");
+    let room = Desk::ROOM - 3;
+    assert_eq!(path(b"GET", &vec![b'x'; room - 1]), "x".repeat(room - 1));
+    assert_eq!(path(b"GET", &vec![b'x'; room]), "x".repeat(room) + "…");
+}
+
+#[test]
 fn rates_are_taken_from_the_notes_there_are() {
     let sample = |second, requests| Sample {
         at: Duration::from_secs(second),

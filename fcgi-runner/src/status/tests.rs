@@ -28,6 +28,7 @@ impl House {
             app: "web:application".to_owned(),
             pid: 4711,
             method: "prefork",
+            on_demand: false,
             started: SystemTime::now(),
             listeners: [listener].into(),
         };
@@ -94,4 +95,32 @@ fn a_snapshot_has_everything_there_is() {
     assert_eq!((at("/slow_requests/0/method"), at("/slow_requests/0/path")), ("POST".into(), "/slow".into()));
     assert_eq!((at("/restarts/total"), at("/restarts/reasons/died")), (1.into(), 1.into()));
     assert_eq!(at("/restarts/recent/0/detail"), "killed by SIGKILL");
+}
+
+#[test]
+fn a_page_without_a_worker_raises_no_alarm() {
+    let mut house = House::new();
+    let page = |house: &House| super::html::to_html(&house.snapshot());
+    assert!(page(&house).contains("<div class=\"note\">3 workers, 1 leaving</div>"), "{}", page(&house));
+    (1..3).for_each(|slot| house.board.close_slot(slot));
+    assert!(page(&house).contains("<div class=\"note\">1 worker</div>"), "{}", page(&house));
+    house.board.close_slot(0);
+    let empty = page(&house);
+    assert!(empty.contains("<div class=\"card tile\"><div class=\"name\">Busy</div>"), "{empty}");
+    assert!(empty.contains(">There is no worker now.</p>"), "{empty}");
+    house.about.on_demand = true;
+    assert!(page(&house).contains(">There is no worker now. The next request starts one.</p>"));
+}
+
+#[test]
+fn it_is_seen_which_of_several_queues_is_long() {
+    let mut house = House::new();
+    let path = house.folder.path().join("other");
+    let other = Listener::unix(&path, None, Duration::ZERO).unwrap();
+    let first = Listener::unix(&house.folder.path().join("one"), None, Duration::ZERO).unwrap();
+    let first_name = first.name().to_owned();
+    house.about.listeners = [first, other].into();
+    let _waiting = [UnixStream::connect(&path).unwrap(), UnixStream::connect(&path).unwrap()];
+    let page = super::html::to_html(&house.snapshot());
+    assert!(page.contains(&format!(">{first_name}<br>{}: <b>2</b></div>", path.display())), "{page}");
 }

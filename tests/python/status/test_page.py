@@ -80,10 +80,14 @@ def test_nothing_is_wider_than_the_window(told, chromium, width):
 
 
 def test_without_scripts_the_page_is_complete_and_loads_itself_anew(told, chromium):
+    def text(name):
+        # While the page loads anew, nothing may be there.
+        return chromium.value(f"document.getElementById('{name}')?.innerText ?? ''")
+
     chromium.open(told.origin + "/", scripts=False)
-    wait_for(lambda: "up" in chromium.value("document.getElementById('facts').innerText"), what="it is complete")
-    assert chromium.value("document.querySelectorAll('.worker').length") == 1
+    wait_for(lambda: "up" in text("facts"), what="it is complete")
+    wait_for(lambda: chromium.value("document.querySelectorAll('.worker').length") == 1, what="the worker is shown")
     held = told.begin("/wait/again")
-    wait_for(lambda: "/wait/again" in chromium.value("document.getElementById('workers').innerText"), what="it is loaded anew")
+    wait_for(lambda: "/wait/again" in text("workers"), what="it is loaded anew")
     told.ask("/go")
     held.close()

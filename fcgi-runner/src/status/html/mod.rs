@@ -52,6 +52,6 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// What the page may do; the two sums are those of its style and its script, and a test compares them.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'sha256-P17I7ODeYl51ybhlC7xTGbghI+nun/DpuHvhJNsTRkA='; \
-                                 style-src 'sha256-+23siODKdC+lCInCVs+/Y4EH4IhWxCpoMosGjhE8NV8='; \
+                                 style-src 'sha256-SkKhRH6b1qEsdmsiv0jGvq2WkL8g3eKvf8DKkYsaDGE='; \
                                  img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                                  frame-ancestors 'none'";

@@ -1,6 +1,6 @@
 //! The parts of the page: tiles, workers, tables.
 
-use super::super::snapshot::{Restart, SlowRequest, Snapshot, State, Worker};
+use super::super::snapshot::{Queue, Restart, SlowRequest, Snapshot, State, Worker};
 use super::super::words::{age, bytes, rate, time};
 use crate::cgi::page::escaped;
 
@@ -15,8 +15,10 @@ pub(super) fn tiles(snapshot: &Snapshot) -> String {
     let per_second = |index: usize| rates[index].requests.map_or_else(|| "&ndash;".to_owned(), rate);
     let quantile = latency.minute.map_or_else(|| "&ndash;".to_owned(), |minute| time(minute.p50));
     let tail = latency.minute.map_or_else(
-        || "no request yet".to_owned(),
-        |minute| format!("p90 {} &middot; p99 {}", time(minute.p90), time(minute.p99)),
+        || if totals.requests == 0 { "no request yet" } else { "no request in the last minute" }.to_owned(),
+        |minute| {
+            format!("p90&nbsp;{} &middot; p99&nbsp;{}", whole(&time(minute.p90)), whole(&time(minute.p99)))
+        },
     );
     let failed = totals.statuses[5];
     let mut others = vec![format!("of {} requests", totals.requests)];
@@ -30,21 +32,25 @@ pub(super) fn tiles(snapshot: &Snapshot) -> String {
         .filter(|(state, count)| *count > 0 && matches!(state, State::Starting | State::Leaving))
         .map(|(state, count)| format!("{count} {}", state.word()))
         .collect();
-    let house = if states.is_empty() {
-        format!("{} workers", workers.len())
-    } else {
-        format!("{} workers, {}", workers.len(), states.join(", "))
-    };
+    let plural = if workers.len() == 1 { "" } else { "s" };
+    let mut house = vec![format!("{} worker{plural}", workers.len())];
+    house.extend(states);
     [
         tile(
             "Requests per second",
             &per_second(1),
             "",
-            &format!("{} over the last minute", per_second(2)),
+            &format!("{}/s in the last minute", per_second(2)),
             false,
         ),
         tile("Median time", &quantile, "", &tail, false),
-        tile("Busy", &running.to_string(), &format!("of {capacity}"), &house, running >= capacity),
+        tile(
+            "Busy",
+            &running.to_string(),
+            &format!("of {capacity}"),
+            &house.join(", "),
+            capacity > 0 && running >= capacity,
+        ),
         tile("Listen queue", &waiting.to_string(), &format!("of {limit}"), &listeners(snapshot), waiting > 0),
         tile("Memory", &bytes(resident), "", "resident, all workers", false),
         tile(
@@ -58,9 +64,19 @@ pub(super) fn tiles(snapshot: &Snapshot) -> String {
     .concat()
 }
 
+/// A number is not parted from its unit.
+fn whole(text: &str) -> String {
+    text.replace(' ', "&nbsp;")
+}
+
 fn listeners(snapshot: &Snapshot) -> String {
-    let names: Vec<String> = snapshot.queues.iter().map(|queue| escaped(&queue.address)).collect();
-    names.join(", ")
+    let is_one = snapshot.queues.len() == 1;
+    let line = |queue: &Queue| match queue.waiting {
+        Some(waiting) if waiting > 0 && !is_one => format!("{}: <b>{waiting}</b>", escaped(&queue.address)),
+        _ => escaped(&queue.address),
+    };
+    let lines: Vec<String> = snapshot.queues.iter().map(line).collect();
+    lines.join("<br>")
 }
 
 fn tile(name: &str, value: &str, unit: &str, note: &str, is_bad: bool) -> String {
@@ -85,7 +101,8 @@ pub(super) fn workers(snapshot: &Snapshot) -> String {
     let boxes: Vec<String> = snapshot.workers.iter().map(worker).collect();
     let boxes = boxes.concat();
     let content = if boxes.is_empty() {
-        "<p class=\"none\">There is no worker now.</p>".to_owned()
+        let next = if snapshot.server.on_demand { " The next request starts one." } else { "" };
+        format!("<p class=\"none\">There is no worker now.{next}</p>")
     } else {
         format!("<div class=\"workers\">{boxes}</div>")
     };
@@ -125,7 +142,7 @@ fn worker(worker: &Worker) -> String {
         "<div class=\"worker {state}\"><div class=\"who\"><span class=\"pid\">{}</span>\
          <span class=\"state\">{busy}</span></div><div class=\"about\">{}</div>{requests}{more}</div>",
         if worker.pid > 0 { worker.pid.to_string() } else { "new".to_owned() },
-        about.join(" &middot; ")
+        about.iter().map(|part| whole(part)).collect::<Vec<_>>().join(" &middot; ")
     )
 }
 
