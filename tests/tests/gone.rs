@@ -30,8 +30,8 @@ class Watch:
         return self
 
     def __next__(self):
-        note("held-" + self.name)
         try:
+            note("held-" + self.name)
             while not os.path.exists(os.path.join(HERE, "go-" + self.name)):
                 if self.is_aborted():
                     note("heard-" + self.name)

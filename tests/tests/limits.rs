@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 
 use fcgi_tests::record::{STDIN, record};
-use fcgi_tests::{Request, Sandbox, Server, ask, in_background, until, until_some};
+use fcgi_tests::{Request, Sandbox, Server, ask, in_background, processes, until, until_some};
 
 /// Every way to serve with a master.
 const MODES: [&[&str]; 3] = [
@@ -134,7 +134,7 @@ fn a_request_at_its_limit_is_interrupted_and_the_thread_goes_on() {
             assert_eq!(server.get("/").text(), worker, "nobody else is interrupted");
         }
         let err = server.stop();
-        assert!(err.contains(" the application is interrupted method=GET path=/wait/a seconds=0."), "{err}");
+        assert!(err.contains(" the application is interrupted method=GET path=/wait/a seconds="), "{err}");
         assert!(err.contains("in wait_in_python\n    time.sleep(0.002)\n"), "{err}");
         assert!(err.contains("in application\n    wait_in_python(name)\n"), "{err}");
         assert!(!err.contains("Traceback"), "{err}");
@@ -297,7 +297,7 @@ fn slow_requests_are_written_down_once_and_go_on() {
         until("its end is noted", || sandbox.read("slow.log").contains(" has ended with 200 after "));
         let log = sandbox.read("slow.log");
         assert_eq!(log.matches("has taken ").count(), 1, "{log}");
-        assert!(log.contains(": GET \"/wait/a\\\"x\\n2026-01-01\" has taken 0."), "{log}");
+        assert!(log.contains(": GET \"/wait/a\\\"x\\n2026-01-01\" has taken "), "{log}");
         assert!(log.lines().all(|line| line.starts_with("  ") || line.contains("] request ")), "{log}");
         assert!(!log.contains("quick"), "{log}");
         server.stop();
@@ -329,6 +329,8 @@ fn the_slow_log_is_opened_anew_with_the_others() {
     std::fs::rename(sandbox.path("slow.log"), sandbox.path("old.log")).unwrap();
     server.signal(Signal::SIGUSR1);
     until("it is there again", || sandbox.has("slow.log"));
+    let holds_old = |pid: &i32| processes::open_files(*pid).iter().any(|file| file.ends_with("/old.log"));
+    until("nobody writes to the old one", || !server.workers().iter().any(holds_old));
     let slow = in_background(&server.address, Request::get("/wait/a"));
     until("it is noted", || sandbox.read("slow.log").contains("GET \"/wait/a\""));
     sandbox.release("a");

@@ -155,7 +155,8 @@ fn a_request_wakes_hardly_more_than_one_of_many_workers() {
         let before = rest();
         (0..1000).for_each(ask);
         let all = sleeps(&workers) - before;
-        assert!(all <= 2000, "{what}: {all} wake-ups for 1000");
+        // Were all of them woken, it would be 32000; the clock of a slow run wakes some as well.
+        assert!(all <= 4000, "{what}: {all} wake-ups for 1000");
     };
     measure("a connection per request", &mut |_| {
         assert_eq!(server.get("/version").text(), "one");

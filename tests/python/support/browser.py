@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import requests
 
-SECONDS = 15
+SECONDS = 60
 
 
 class Browser:

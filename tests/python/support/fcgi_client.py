@@ -46,9 +46,9 @@ def request(path, params=None, role=RESPONDER):
 
 def _connect(address):
     if isinstance(address, int):
-        return socket.create_connection(("127.0.0.1", address), timeout=20)
+        return socket.create_connection(("127.0.0.1", address), timeout=60)
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(20)
+    connection.settimeout(60)
     try:
         connection.connect(str(address))
     except OSError:

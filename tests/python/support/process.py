@@ -12,7 +12,7 @@ from pathlib import Path
 from support import places
 
 RUNNING = []
-STOP_SECONDS = 20
+STOP_SECONDS = 60
 
 
 class Process:
@@ -35,7 +35,7 @@ class Process:
             )
         RUNNING.append(self)
 
-    def wait_until(self, condition, seconds=20.0):
+    def wait_until(self, condition, seconds=60.0):
         """Waits until `condition()` is true; fails with the logs when the program dies or time is up."""
         deadline = time.monotonic() + seconds
         watch = os.pidfd_open(self.child.pid)
@@ -97,7 +97,7 @@ def find(program, package):
     return path
 
 
-def wait_for(condition, seconds=20.0, what="the condition"):
+def wait_for(condition, seconds=60.0, what="the condition"):
     """Waits until `condition()` is true and returns what it gave; for things without a process to watch."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

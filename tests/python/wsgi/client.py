@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, field
 
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR, DATA = range(1, 9)
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass

@@ -68,7 +68,7 @@ def test_the_log_shows_where_it_was_and_no_traceback(server):
     token = server.token()
     assert server.ask(f"/called/{token}?secret").status == TIMEOUT
     log = server.errors()[before:]
-    assert f"method=GET path=/called/{token} seconds=0." in log
+    assert f"method=GET path=/called/{token} seconds=" in log
     assert ", in never\n    time.sleep(0.002)\n" in log
     assert log.index(", in called\n    never()\n") < log.index(", in never\n")
     assert "secret" not in log
