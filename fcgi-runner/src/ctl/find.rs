@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,13 +16,15 @@ use crate::config::control::SUFFIX;
 use crate::config::sites::Sites;
 use crate::config::{Config, ControlSocket, Listen};
 use crate::messages::Code;
+use crate::os::listener;
 use crate::supervisor::control::message::{Introduction, Question};
 
-/// Connects to the server that is meant.
+/// Connects to the server that is meant. One that was neither named nor started in this folder is only looked at: who stops a
+/// server twice is not to stop another one, `alters` says.
 ///
 /// # Errors
 /// When there is none, or several.
-pub(super) fn find(words: &[OsString]) -> Result<Link, Trouble> {
+pub(super) fn find(words: &[OsString], alters: bool) -> Result<Link, Trouble> {
     let config = match cli::parse_here(words)? {
         Command::Run(config) => config,
         Command::RunSites(all) => return Err(one_of(&all)),
@@ -38,22 +41,22 @@ pub(super) fn find(words: &[OsString]) -> Result<Link, Trouble> {
     if matches!(config.control, ControlSocket::At(_) | ControlSocket::Off) {
         return Err(nobody(&config));
     }
-    let mut found: Vec<(Link, Introduction)> = listening()
-        .iter()
-        .filter_map(|path| introduced(path))
-        .filter(|(_, who)| is_meant(&config, who))
-        .collect();
-    if found.len() > 1 && !is_said(&config) {
-        let here: Vec<bool> = found.iter().map(|(_, who)| who.folder == config.start_dir).collect();
-        if here.iter().filter(|here| **here).count() == 1 {
-            let mut here = here.into_iter();
-            found.retain(|_| here.next() == Some(true));
-        }
-    }
-    match found.len() {
-        0 => Err(nobody(&config)),
-        1 => found.pop().map(|(link, _)| link).ok_or_else(|| nobody(&config)),
-        _ => Err(several(found.into_iter().map(|(_, who)| who))),
+    let (mut links, found): (Vec<Link>, Vec<Introduction>) =
+        listening().iter().filter_map(|path| introduced(path)).unzip();
+    choose(&config, &found, alters).map(|index| links.swap_remove(index))
+}
+
+/// Which of those that have introduced themselves.
+fn choose(config: &Config, found: &[Introduction], alters: bool) -> Result<usize, Trouble> {
+    let meant: Vec<usize> = (0..found.len()).filter(|index| is_meant(config, &found[*index])).collect();
+    let here: Vec<usize> =
+        meant.iter().copied().filter(|index| found[*index].folder == config.start_dir).collect();
+    match (&meant[..], &here[..]) {
+        ([], _) => Err(nobody(config)),
+        (_, &[one]) if !is_said(config) => Ok(one),
+        (&[other], _) if alters && !is_said(config) => Err(elsewhere(&found[other])),
+        (&[one], _) => Ok(one),
+        _ => Err(several(meant.iter().map(|index| &found[*index]))),
     }
 }
 
@@ -92,14 +95,15 @@ fn is_said(config: &Config) -> bool {
 
 /// Whether a server has what was said.
 fn is_meant(config: &Config, who: &Introduction) -> bool {
-    let address = match &config.listen {
-        Listen::Unix(path) => Some(path.display().to_string()),
-        Listen::Tcp { host, port } if host.contains(':') => Some(format!("[{host}]:{port}")),
-        Listen::Tcp { host, port } => Some(format!("{host}:{port}")),
-        Listen::Auto | Listen::Fd(_) => None,
+    let has_address = match &config.listen {
+        Listen::Unix(path) => who.addresses.contains(&path.display().to_string()),
+        // A server says what the name has stood for.
+        Listen::Tcp { host, port } => listener::addresses(host)
+            .into_iter()
+            .any(|address| who.addresses.contains(&SocketAddr::new(address, *port).to_string())),
+        Listen::Auto | Listen::Fd(_) => true,
     };
-    address.is_none_or(|address| who.addresses.contains(&address))
-        && (config.pidfile.is_none() || config.pidfile == who.pidfile)
+    has_address && (config.pidfile.is_none() || config.pidfile == who.pidfile)
 }
 
 /// Sockets that listen and whose names end as ours do.
@@ -130,8 +134,14 @@ fn nobody(config: &Config) -> Trouble {
     Trouble::new(Status::NoServer, Code::NO_SERVER, message)
 }
 
-fn several(servers: impl Iterator<Item = Introduction>) -> Trouble {
-    let lines: Vec<String> = servers.map(|who| format!("\n  {}", name_of(&who))).collect();
+fn elsewhere(who: &Introduction) -> Trouble {
+    let message =
+        format!("no server was started in this folder; is the one elsewhere meant?\n  {}", name_of(who));
+    Trouble::new(Status::Usage, Code::SERVER_ELSEWHERE, message)
+}
+
+fn several<'s>(servers: impl Iterator<Item = &'s Introduction>) -> Trouble {
+    let lines: Vec<String> = servers.map(|who| format!("\n  {}", name_of(who))).collect();
     let message = format!("{} servers are running; which one is meant?{}", lines.len(), lines.concat());
     Trouble::new(Status::Usage, Code::SEVERAL_SERVERS, message)
 }
@@ -163,5 +173,52 @@ mod tests {
             0000: 00000002 00000000 00010000 0001 01 5\n\
             0000: 00000002 00000000 00010000 0001 01 1 /run/a b.pid.ctl\n";
         assert_eq!(candidates(table), [Path::new("/run/a b.pid.ctl")]);
+    }
+
+    fn server(folder: &str, address: &str, pidfile: Option<&str>) -> Introduction {
+        Introduction {
+            folder: folder.into(),
+            addresses: vec![address.to_owned()],
+            pidfile: pidfile.map(Into::into),
+            ..Introduction::default()
+        }
+    }
+
+    /// Of these servers, that of the words typed in `/here`: its number, or the code.
+    fn chosen(words: &[&str], found: &[Introduction], alters: bool) -> Result<usize, Code> {
+        let words: Vec<OsString> = words.iter().map(Into::into).collect();
+        let Ok(Command::Run(config)) = cli::parse(&words, &[], Path::new("/here")) else {
+            panic!("{words:?}")
+        };
+        choose(&config, found, alters).map_err(|trouble| trouble.code)
+    }
+
+    #[test]
+    fn without_words_another_folder_is_looked_at_and_not_touched() {
+        let here = server("/here", "/run/a.sock", None);
+        let there = server("/there", "/run/b.sock", Some("/run/b.pid"));
+        let other = server("/else", "/run/c.sock", None);
+        for alters in [false, true] {
+            assert_eq!(chosen(&[], &[], alters), Err(Code::NO_SERVER));
+            assert_eq!(chosen(&[], &[there.clone(), here.clone()], alters), Ok(1));
+            assert_eq!(chosen(&[], &[there.clone(), other.clone()], alters), Err(Code::SEVERAL_SERVERS));
+            assert_eq!(chosen(&["pidfile=/run/b.pid"], &[there.clone(), here.clone()], alters), Ok(0));
+            assert_eq!(chosen(&["socket=/run/b.sock"], std::slice::from_ref(&there), alters), Ok(0));
+        }
+        assert_eq!(chosen(&[], std::slice::from_ref(&there), false), Ok(0));
+        assert_eq!(chosen(&[], &[there], true), Err(Code::SERVER_ELSEWHERE));
+    }
+
+    #[test]
+    fn a_server_is_found_by_any_name_of_its_address() {
+        let found = [server("/there", "127.0.0.1:3033", None), server("/there", "[::1]:3033", None)];
+        for (words, result) in [
+            (["host=127.0.0.1", "port=3033"], Ok(0)),
+            (["host=::1", "port=3033"], Ok(1)),
+            (["host=127.0.0.1", "port=3034"], Err(Code::NO_SERVER)),
+        ] {
+            assert_eq!(chosen(&words, &found, true), result, "{words:?}");
+        }
+        assert_eq!(chosen(&["host=localhost", "port=3033"], &found[..1], true), Ok(0));
     }
 }

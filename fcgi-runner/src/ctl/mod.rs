@@ -56,7 +56,7 @@ fn obey(wanted: &Wanted) -> Result<String, Trouble> {
     if wanted.verb == Verb::Help {
         return Ok(words::help());
     }
-    let mut link = find::find(&wanted.server)?;
+    let mut link = find::find(&wanted.server, wanted.verb.alters())?;
     let answer = match wanted.verb {
         Verb::Top => return top::run(link, paint().0).map(|()| String::new()),
         Verb::Stack(pid) => return stack::show(&mut link, pid, wanted.json),

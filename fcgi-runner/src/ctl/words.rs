@@ -42,6 +42,13 @@ pub(super) enum Verb {
     Stop,
 }
 
+impl Verb {
+    /// Whether the server is another one afterwards, or none. A worker is named by its process, which no other server has.
+    pub(super) fn alters(self) -> bool {
+        matches!(self, Self::Reload | Self::Upgrade | Self::Scale(_) | Self::Reopen | Self::Stop)
+    }
+}
+
 /// How each is written, and what it does.
 pub(super) const VERBS: [(&str, &str); 10] = [
     ("status", "how the server is, in a few lines (also without any command)"),
@@ -178,7 +185,8 @@ pub(super) fn help() -> String {
          Commands:\n{}\nSwitches:\n{}\n\
          Which server: words that it was started with, such as pidfile=, socket=, config= or\n\
          controlsocket=, in any spelling that starts a server. Without any, the only server\n\
-         of this user (of all users, for root), or the only one started in this folder.\n\n\
+         started in this folder; to look at, also the only one of this user (of all users,\n\
+         for root).\n\n\
          Exit status:\n\
          \x20 0  it was done\n  1  the server could not do it\n  2  the words cannot be understood\n\
          \x20 4  no server is there\n",

@@ -57,10 +57,20 @@ super::messages! {
     }
     CONTROL_REFUSED = 506 {
         cause: "the server was asked, and could not or would not do it",
-        cure: "the message says why; a traceback below it is that of the application",
+        cure: "the message says why; fcgi-run ctl workers shows the workers, errlog= what the application said",
         happened: "The command has reached the server. It cannot be obeyed now, or has failed, and the server goes on as before.",
         look: "The line says why. After a reload that failed, the traceback shows what the new code has done.",
         act: "Mend what it says, and ask again.",
         example: "fcgi-run ctl reload",
+    }
+    SERVER_ELSEWHERE = 507 {
+        cause: "the only server that runs was not started in this folder, and was not named",
+        cure: "add its pidfile= or its socket=, or go to its folder",
+        happened: "Without words that name a server, ctl shows the only one of this user wherever it was started. It changes and \
+                   stops only one that was started in the current folder: a command that is typed twice is not to stop the \
+                   server of somebody else.",
+        look: "The message has its pid, folder and addresses.",
+        act: "If that one is meant, type one of the words that it was started with.",
+        example: "fcgi-run ctl stop pidfile=/run/mysite.pid",
     }
 }

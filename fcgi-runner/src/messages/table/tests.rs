@@ -141,6 +141,7 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR504", Code::CONTROL_USAGE),
     ("FR505", Code::CONTROL_SILENT),
     ("FR506", Code::CONTROL_REFUSED),
+    ("FR507", Code::SERVER_ELSEWHERE),
     ("FR520", Code::UNKNOWN_USER),
     ("FR521", Code::UNKNOWN_GROUP),
     ("FR522", Code::GROUP_NEEDED),
