@@ -89,6 +89,9 @@ fn hup_with_broken_code_leaves_the_old_serving_and_logs_the_traceback() {
             });
             traffic.wait();
             assert_eq!(server.get("/version").text(), "one", "{method}");
+            // Who has said why it cannot serve has not died of itself; who could not say a word has.
+            let (err, died) = (server.err(), number == 1);
+            assert_eq!(err.contains("died unexpectedly"), died, "{err}");
         }
         let err = server.err();
         assert!(err.contains("Traceback") && err.contains("RuntimeError: half an edit"), "{err}");

@@ -39,7 +39,8 @@ impl Master<'_> {
             tracing::debug!(pid, %reason, served, age, "worker has left");
         } else if is_wanted {
             tracing::info!(pid, %reason, served, age, "worker replaced");
-        } else if self.policy.is_announced() {
+        } else if self.policy.is_announced() && !(reason == Reason::Failed && child.retired) {
+            // Why one could not begin was told by itself, or when it was given up.
             tracing::warn!(code = %Code::WORKER_DIED, pid, %end, served, age, "worker died unexpectedly");
         }
     }
