@@ -48,11 +48,18 @@ impl PidfileError {
     }
 
     /// What the operator can do.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Alive { .. } => "stop that server first: kill `cat PIDFILE`",
-            Self::NotAPidfile(_) => "choose another path for `pidfile=`, or remove the file yourself",
-            Self::System { .. } => "choose a folder that exists and that this user may write to",
+            Self::Alive { path, .. } => {
+                let path = path.display();
+                format!(
+                    "stop that server first, or reload it: `fcgi-run ctl stop pidfile={path}`, or `ctl reload`"
+                )
+            }
+            Self::NotAPidfile(_) => {
+                "choose another path for `pidfile=`, or remove the file yourself".to_owned()
+            }
+            Self::System { .. } => "choose a folder that exists and that this user may write to".to_owned(),
         }
     }
 }

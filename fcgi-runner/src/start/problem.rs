@@ -57,7 +57,7 @@ impl From<ListenError> for Problem {
 
 impl From<PidfileError> for Problem {
     fn from(error: PidfileError) -> Self {
-        Self::new(ExitStatus::AddressInUse, error.code(), error.to_string(), error.hint())
+        Self::new(ExitStatus::AddressInUse, error.code(), error.to_string(), &error.hint())
     }
 }
 
