@@ -55,7 +55,7 @@ fn text(check: &Check, report: &Report) -> String {
 }
 
 fn print(text: &str) -> Result<(), Problem> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| super::serve::system(&error))
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| super::system(&error))
 }
 
 fn look(check: &Check, door: &Door<'_>) -> Report {
@@ -194,7 +194,7 @@ fn import(
             let text = format!("not imported within {} s", PATIENCE.as_secs());
             Finding::problem(TOPIC, status, Code::IMPORT_SLOW, text, "")
         }
-        Err(error) => blamed(TOPIC, super::serve::system(&error)),
+        Err(error) => blamed(TOPIC, super::system(&error)),
     };
     report.add(finding);
     None

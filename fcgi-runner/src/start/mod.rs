@@ -264,7 +264,8 @@ fn level(level: LogLevel) -> tracing::Level {
 }
 
 fn system(error: &std::io::Error) -> Problem {
-    Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, error.to_string(), "")
+    let message = format!("the system refuses what the server needs: {error}");
+    Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, message, "")
 }
 
 /// Says something to whoever started us.

@@ -18,7 +18,7 @@ use super::operator;
 use super::preview::Preview;
 use super::rights::{Standing, give_folder};
 use super::surroundings::Surroundings;
-use super::{Ended, Problem, logs};
+use super::{Ended, Problem, logs, system};
 use crate::app::{Host, ProcessModel};
 use crate::config::{Config, Method, Pool};
 use crate::exit::ExitStatus;
@@ -362,9 +362,4 @@ pub(super) fn give_good_news(verdict: &mut Option<Verdict>, words: &str) {
     if let Some(verdict) = verdict.take() {
         verdict.give(ExitStatus::Stopped as u8, words);
     }
-}
-
-pub(super) fn system(error: &io::Error) -> Problem {
-    let message = format!("the system refuses what the server needs: {error}");
-    Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, message, "")
 }

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use super::address::PATIENCE;
 use super::surroundings::Surroundings;
-use super::{Door, Ended, Problem, level, logs, tell};
+use super::{Door, Ended, Problem, level, logs, system, tell};
 use crate::app::Host;
 use crate::cli::{self, Command};
 use crate::config::{Config, Site, Sites};
@@ -223,9 +223,4 @@ fn give_verdict(starts: &[Start], verdict: &mut Option<Verdict>) -> Option<Probl
         None => tell(&text),
     }
     first
-}
-
-fn system(error: &std::io::Error) -> Problem {
-    let message = format!("the system refuses what the server needs: {error}");
-    Problem::new(ExitStatus::Failure, Code::SYSTEM_REFUSES, message, "")
 }
