@@ -9,7 +9,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use nix::sys::socket::{SockaddrStorage, getpeername, getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+
+use super::socket;
 
 /// Those who may connect.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,7 +44,7 @@ impl PeerList {
     /// Who is at the other end, if it may not connect.
     pub fn refuses(&self, connection: BorrowedFd<'_>, tcp: bool) -> Option<Peer> {
         if tcp {
-            let address = address_of(connection);
+            let address = socket::peer_address(connection);
             let admitted = address.is_some_and(|address| self.has_address(address));
             return (!admitted).then(|| address.map_or(Peer::Unknown, Peer::Address));
         }
@@ -89,12 +91,6 @@ impl fmt::Display for Peer {
             Self::Unknown => formatter.write_str("unknown"),
         }
     }
-}
-
-fn address_of(connection: BorrowedFd<'_>) -> Option<IpAddr> {
-    let name = getpeername::<SockaddrStorage>(connection.as_raw_fd()).ok()?;
-    let v4 = name.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-    v4.or_else(|| name.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()).to_canonical()))
 }
 
 /// The supplementary groups that the peer had when it connected.

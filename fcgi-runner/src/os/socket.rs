@@ -189,11 +189,11 @@ pub fn is_local(fd: BorrowedFd<'_>) -> bool {
     getsockname::<SockaddrStorage>(fd.as_raw_fd()).is_ok_and(|name| name.as_unix_addr().is_some())
 }
 
-/// The address at the other end, over TCP.
+/// The address at the other end, over TCP; one of IPv4 as such, on whatever socket it has come.
 pub fn peer_address(fd: BorrowedFd<'_>) -> Option<std::net::IpAddr> {
     let name = getpeername::<SockaddrStorage>(fd.as_raw_fd()).ok()?;
     let v4 = name.as_sockaddr_in().map(|address| address.ip().into());
-    v4.or_else(|| name.as_sockaddr_in6().map(|address| address.ip().into()))
+    v4.or_else(|| name.as_sockaddr_in6().map(|address| std::net::IpAddr::from(address.ip()).to_canonical()))
 }
 
 /// Who is at the other end, for the log: an address and a port, or a process and its user.
