@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::link::{Link, PROMPT};
 use super::picture::Picture;
-use super::trouble::{Trouble, printable};
+use super::trouble::Trouble;
+use crate::messages::plain;
 use crate::supervisor::control::message::{Question, VERSION};
 
 /// Asks one worker, or one after the other, and gives the text.
@@ -30,7 +31,7 @@ pub(super) fn show(link: &mut Link, pid: Option<i32>, is_json: bool) -> Result<S
         let list: Vec<Value> = stacks.iter().map(|(pid, text)| json!({"pid": pid, "text": text})).collect();
         return Ok(format!("{}\n", json!({"v": VERSION, "ok": true, "stacks": list})));
     }
-    let texts = stacks.iter().map(|(pid, text)| format!("worker {pid}\n{}\n", indented(&printable(text))));
+    let texts = stacks.iter().map(|(pid, text)| format!("worker {pid}\n{}\n", indented(&plain::lines(text))));
     Ok(texts.collect::<Vec<_>>().join("\n"))
 }
 

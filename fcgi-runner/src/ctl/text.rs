@@ -1,6 +1,6 @@
 //! Numbers as people read them, and columns.
 
-use super::trouble::printable;
+use crate::messages::plain;
 
 /// Colours, where they are wanted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,7 +75,7 @@ pub(super) fn rate(rate: f64) -> String {
 
 /// At most so many characters, on one line, of text that may hold anything.
 pub(super) fn cut(text: &str, width: usize) -> String {
-    let text = printable(text).replace('\n', " ");
+    let text = plain::line(&text.replace('\n', " "));
     if text.chars().count() <= width {
         return text;
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use crate::messages::Code;
+use crate::messages::{Code, plain};
 use crate::options::UsageError;
 use crate::supervisor::control::message::VERSION;
 
@@ -54,9 +54,9 @@ impl Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "error[{}]: {}", self.code, printable(&self.message))?;
+        writeln!(out, "error[{}]: {}", self.code, plain::lines(&self.message))?;
         if let Some(detail) = &self.detail {
-            writeln!(out, "{}", printable(detail.trim_end()))?;
+            writeln!(out, "{}", plain::lines(detail.trim_end()))?;
         }
         writeln!(out, "hint: {}", self.hint)
     }
@@ -67,19 +67,6 @@ impl From<UsageError> for Trouble {
         let (code, hint) = (error.code(), error.hint());
         Self { hint, ..Self::new(Status::Usage, code, error.to_string()) }
     }
-}
-
-/// Text that cannot steer the terminal; line ends stay.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() && letter != '\n' {
-            out.extend(letter.escape_default());
-        } else {
-            out.push(letter);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

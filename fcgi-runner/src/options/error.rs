@@ -8,7 +8,7 @@ use std::{fmt, io, path::PathBuf};
 
 use super::{OptionSpec, VARIABLE_PREFIX, ValueKind};
 use crate::exit::ExitStatus;
-use crate::messages::Code;
+use crate::messages::{Code, plain};
 
 /// Where a value was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -329,17 +329,9 @@ fn config_type_hint(option: &OptionSpec) -> String {
     }
 }
 
-/// A text for messages: control characters are escaped.
+/// A text for messages: what would add a line or steer the terminal is escaped.
 fn shown(text: impl fmt::Display) -> String {
-    let mut shown = String::new();
-    for letter in text.to_string().chars() {
-        if letter.is_control() {
-            shown.extend(letter.escape_debug());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
+    plain::line(&text.to_string())
 }
 
 /// The longest path of a Unix socket that every system and web server takes, in bytes.

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::messages::plain;
 use crate::os::backlog::Backlog;
 use crate::os::listener::Listener;
 use crate::os::process;
@@ -383,7 +384,7 @@ fn path(method: &[u8], path: &[u8]) -> String {
 fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars()
-        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .map(|letter| if plain::acts(letter) { char::REPLACEMENT_CHARACTER } else { letter })
         .collect()
 }
 

@@ -5,6 +5,7 @@ use super::*;
 #[test]
 fn what_came_with_a_request_moves_no_cursor() {
     assert_eq!(shown(b"/a\x1b[2J\n\xff\xc3\xa9"), "/a\u{fffd}[2J\u{fffd}\u{fffd}é");
+    assert_eq!(shown("/\u{202e}gpj.exe".as_bytes()), "/\u{fffd}gpj.exe", "nor turns the others round");
 }
 
 #[test]

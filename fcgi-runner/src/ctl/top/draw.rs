@@ -9,8 +9,8 @@ use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Sparkline, Table};
 use super::super::picture::{Picture, Worker};
 use super::super::tables::request;
 use super::super::text::{age, bytes, count, cut, rate, time};
-use super::super::trouble::printable;
 use super::screen::{Message, Screen};
+use crate::messages::plain;
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, screen: &mut Screen) {
@@ -130,10 +130,10 @@ fn draw_foot(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
             "q quit  r reload  s stack  k recycle  +- scale  ? keys  o by {}",
             screen.order.word()
         )),
-        Message::Good(text) => Line::from(printable(text)),
+        Message::Good(text) => Line::from(plain::line(text)),
         Message::Bad(text) => {
             let style = if screen.colours { Style::new().fg(Color::Red) } else { Style::new() };
-            Line::styled(printable(text), style.add_modifier(Modifier::BOLD))
+            Line::styled(plain::line(text), style.add_modifier(Modifier::BOLD))
         }
     };
     frame.render_widget(Paragraph::new(line), area);
@@ -143,7 +143,7 @@ fn draw_foot(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
 fn draw_sheet(frame: &mut Frame<'_>, title: &str, text: &str) {
     let area = frame.area();
     let room = usize::from(area.height).saturating_sub(2);
-    let text = printable(text);
+    let text = plain::lines(text);
     let lines: Vec<&str> = text.lines().collect();
     let lines: Vec<Line<'_>> =
         lines[lines.len().saturating_sub(room)..].iter().copied().map(Line::from).collect();
