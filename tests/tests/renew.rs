@@ -116,12 +116,14 @@ fn a_hanging_import_that_a_second_reload_has_overtaken_takes_nothing_with_it() {
     reload(&server, DONE);
     until("the worker that hangs is killed", || !server.workers().contains(&hanging));
     assert!(sandbox.has("s.sock"), "nobody finds the server any more: {}", server.err());
+    server.wait_for_err("error[FR421]: a worker that nobody wants any more still imports after 2 seconds");
     until("new code", || server.get("/version").text() == "two");
     // And it can still be renewed.
     sandbox.new_version("three");
     reload(&server, DONE);
     until("newer code", || server.get("/version").text() == "three");
-    server.stop();
+    let err = server.stop();
+    assert!(!err.contains("died unexpectedly"), "{err}");
 }
 
 #[test]

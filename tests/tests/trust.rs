@@ -81,7 +81,8 @@ fn a_worker_that_says_what_no_worker_says_is_killed_and_replaced() {
         });
         assert!(before.iter().any(|pid| server.workers().contains(pid)), "{what}");
         assert!(server.get("/").text().parse::<i32>().is_ok());
-        server.stop();
+        let err = server.stop();
+        assert!(!err.contains("died unexpectedly"), "the server has killed it: {err}");
     }
 }
 

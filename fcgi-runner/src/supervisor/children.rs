@@ -9,7 +9,7 @@ use super::departures::Departure;
 use super::output::Outlets;
 use super::policy::{Event, Reason, WorkerId};
 use super::trust::Allowance;
-use super::{Child, Failure, Master, Outcome};
+use super::{Child, Failure, Master, Outcome, Progress};
 use crate::messages::Code;
 use crate::os::channel::{self, Line, Order};
 use crate::os::fork::{self, End, ProcessId, Side};
@@ -31,9 +31,17 @@ impl Master<'_> {
                 if let Err(error) = self.poller.watch(&line, id.0 as Token) {
                     tracing::error!(code = %Code::NOT_WATCHED, %error, "a worker cannot be heard");
                 }
-                let (since, is_ready, is_probing, retired) = (Instant::now(), false, false, false);
-                let allowance = Allowance::new(since);
-                let child = Child { process, line, slot, since, is_ready, is_probing, retired, allowance };
+                let since = Instant::now();
+                let child = Child {
+                    process,
+                    line,
+                    slot,
+                    since,
+                    progress: Progress::Imports,
+                    retired: false,
+                    is_killed: false,
+                    allowance: Allowance::new(since),
+                };
                 self.workers.insert(id, child);
             }
             Err(error) => {
@@ -98,20 +106,37 @@ impl Master<'_> {
 
     /// Kills a worker, perhaps one that was not born yet, and nothing but a child of this process.
     pub(super) fn kill_worker(&mut self, id: WorkerId) {
-        match self.workers.get(&id).map(|child| child.process) {
-            Some(Some(process)) if fork::is_child(process) => fork::kill_now(process),
+        let Some(child) = self.workers.get_mut(&id) else { return };
+        child.is_killed = true;
+        match child.process {
+            Some(process) if fork::is_child(process) => fork::kill_now(process),
             // Its nursery has named a process that is none of ours.
-            Some(Some(_)) => self.lose(id, "the process of a worker is none of the master's"),
-            Some(None) => self.kill_expected(id),
-            None => {}
+            Some(_) => self.lose(id, "the process of a worker is none of the master's"),
+            None => self.kill_expected(id),
         }
+    }
+
+    /// Kills a worker that was told to leave and hears nothing, since it still imports.
+    pub(super) fn kill_hanging(&mut self, id: WorkerId) {
+        let pid = self.workers.get(&id).and_then(|child| child.process).map(|process| process.0);
+        let seconds = self.job.rules.start_timeout.unwrap_or_default().as_secs_f64();
+        tracing::error!(
+            code = %Code::NOT_READY_IN_TIME,
+            pid,
+            "a worker that nobody wants any more still imports after {seconds} seconds, it is killed"
+        );
+        self.kill_worker(id);
     }
 
     /// Ends a worker that should serve by now.
     pub(super) fn give_up_worker(&mut self, id: WorkerId) {
         let Some(child) = self.workers.get_mut(&id) else { return };
         child.retired = true;
-        let what = if child.is_probing { "answered the probe request" } else { "imported the application" };
+        let what = if child.progress == Progress::Probes {
+            "answered the probe request"
+        } else {
+            "imported the application"
+        };
         let seconds = self.job.rules.start_timeout.unwrap_or_default().as_secs_f64();
         let pid = child.process.map(|process| process.0);
         let text = format!("a new worker has not {what} within {seconds} seconds");
@@ -169,7 +194,7 @@ impl Master<'_> {
         let served = self.job.board.slot(child.slot).load().served;
         let reason = match self.policy.reason_of_end(id) {
             Reason::Failed => Reason::Failed,
-            _ if end != End::Exited(0) => Reason::Died,
+            _ if end != End::Exited(0) && !child.is_killed => Reason::Died,
             reason => reason,
         };
         let (pid, age) = (child.process.map(|process| process.0), child.since.elapsed());
@@ -178,7 +203,7 @@ impl Master<'_> {
         let _ = self.poller.forget(&child.line);
         self.forget_stacks(id);
         self.name_outlets(id, pid);
-        if !child.is_ready && !child.retired && self.failure.is_none() {
+        if child.progress != Progress::Ready && !child.retired && self.failure.is_none() {
             let which = if self.policy.is_announced() { "a new worker" } else { "the first worker" };
             let text = format!("{which} died while it imported the application ({end})");
             self.failure = Some(Failure::Start(Code::FIRST_WORKER_DIED.tag(&text)));

@@ -34,13 +34,14 @@ impl Master<'_> {
         let age = departure.age.as_secs();
         let is_wanted = self.released || departure.is_orderly();
         self.show_end(child, reason.word(), Some(end).filter(|_| !is_wanted));
+        // Why one was killed was told by then, and why one could not begin, if it could say a word.
+        let is_told = child.is_killed || reason == Reason::Failed && child.retired;
         let is_usual = matches!(reason, Reason::Shrunk | Reason::Idle | Reason::Reload | Reason::Stop);
         if self.released || is_wanted && is_usual {
             tracing::debug!(pid, %reason, served, age, "worker has left");
         } else if is_wanted {
             tracing::info!(pid, %reason, served, age, "worker replaced");
-        } else if self.policy.is_announced() && !(reason == Reason::Failed && child.retired) {
-            // Why one could not begin was told by itself, or when it was given up.
+        } else if self.policy.is_announced() && !is_told {
             tracing::warn!(code = %Code::WORKER_DIED, pid, %end, served, age, "worker died unexpectedly");
         }
     }

@@ -102,11 +102,20 @@ struct Child {
     slot: usize,
     /// When it was asked for.
     since: Instant,
-    is_ready: bool,
-    /// It has imported the application and tries it.
-    is_probing: bool,
+    progress: Progress,
     retired: bool,
+    /// By the master, which has told why.
+    is_killed: bool,
     allowance: Allowance,
+}
+
+/// How far a worker has come, as it says.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Progress {
+    Imports,
+    /// It has imported the application and tries it.
+    Probes,
+    Ready,
 }
 
 struct Master<'m> {
@@ -259,13 +268,11 @@ impl Master<'_> {
             match action {
                 Action::Spawn(id) => self.spawn(id),
                 Action::Tell(id, order) => self.tell_worker(id, order),
-                Action::Kill(id) => {
-                    // One that never came to serve is killed in the middle of the server's life.
-                    if self.policy.is_stopping() {
-                        self.release();
-                    }
+                Action::Kill(id) if self.policy.is_stopping() => {
+                    self.release();
                     self.kill_worker(id);
                 }
+                Action::Kill(id) => self.kill_hanging(id),
                 Action::Overdue(id) => self.give_up_worker(id),
                 Action::Announce => self.announce(),
                 Action::Reloaded => self.end_reload(true),

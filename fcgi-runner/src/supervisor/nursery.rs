@@ -10,7 +10,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::policy::{Event, WorkerId};
-use super::{Failure, Master};
+use super::{Failure, Master, Progress};
 use crate::app::Blocker;
 use crate::messages::Code;
 use crate::os::channel::{self, Heard, Line};
@@ -215,7 +215,7 @@ impl Master<'_> {
         let nursery = self.nurseries.last().filter(|nursery| nursery.is_idle())?;
         let stays = self.job.nursing.as_ref().is_none_or(|nursing| nursing.stays);
         // The first worker of a generation is alone until it serves, then come the others.
-        let all_serve = self.workers.values().all(|child| child.is_ready || child.retired);
+        let all_serve = self.workers.values().all(|child| child.progress == Progress::Ready || child.retired);
         (!stays && all_serve).then(|| nursery.used_at + LINGER)
     }
 

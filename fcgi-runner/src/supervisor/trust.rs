@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::policy::{Event, WorkerId};
-use super::{Failure, Master};
+use super::{Failure, Master, Progress};
 use crate::messages::Code;
 use crate::os::channel::{Heard, Report};
 use crate::os::fork::{self, ProcessId};
@@ -54,15 +54,15 @@ impl Master<'_> {
                 return self.mistrust_worker(id, "talks too much");
             }
             match heard {
-                Heard::Message(Report::Ready) if child.is_ready => {
+                Heard::Message(Report::Ready) if child.progress == Progress::Ready => {
                     return self.mistrust_worker(id, "is ready twice");
                 }
                 Heard::Message(Report::Ready) => {
-                    child.is_ready = true;
+                    child.progress = Progress::Ready;
                     self.show_phase(id, Phase::Serving);
                     self.tell_policy(Event::Ready(id));
                 }
-                Heard::Message(Report::Probing) => child.is_probing = true,
+                Heard::Message(Report::Probing) => child.progress = child.progress.max(Progress::Probes),
                 Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),
                 Heard::Message(Report::StartFailed(text)) => self.worker_failed(id, Failure::Start(text)),
                 Heard::Message(Report::Due { reason, urgent }) => {

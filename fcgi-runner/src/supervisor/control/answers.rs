@@ -12,7 +12,7 @@ use crate::os::fork::ProcessId;
 use crate::os::poller::Token;
 use crate::os::{ask, channel, socket};
 use crate::supervisor::policy::WorkerId;
-use crate::supervisor::{Command, Master, Refused};
+use crate::supervisor::{Command, Master, Progress, Refused};
 
 /// What became of the last reload.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,7 +103,7 @@ impl Master<'_> {
         let wanted = Some(ProcessId(pid));
         let found = self.workers.iter().find(|(_, child)| child.process == wanted);
         let (id, child) = found.ok_or_else(|| Refused::NoWorker(pid).to_string())?;
-        if !child.is_ready {
+        if child.progress != Progress::Ready {
             return Err(format!("the worker {pid} is still starting"));
         }
         let id = *id;
