@@ -13,6 +13,7 @@ use super::Finding;
 use super::trial::{Deed, Step, Trial};
 use crate::messages::Code;
 use crate::os::probe::{self, Account};
+use crate::os::users;
 
 /// Owner, group and permission bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -127,7 +128,7 @@ fn folders(socket: &Path) -> io::Result<Vec<(PathBuf, Mode)>> {
 
 impl fmt::Display for Mode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (owner, group) = (probe::user_name(self.uid), probe::group_name(self.gid));
+        let (owner, group) = (users::user_name(self.uid), users::group_name(self.gid));
         write!(out, "mode {:04o}, owner {owner}, group {group}", self.bits)
     }
 }
@@ -206,7 +207,7 @@ mod tests {
         for (path, bits) in [(folder.clone(), 0o755), (folder.join("closed"), 0o700), (deep.clone(), 0o755)] {
             fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
         }
-        let (uid, gid) = probe::identity();
+        let (uid, gid) = (users::own_user(), users::own_group());
         let stranger = user(uid + 54_321, &[gid + 54_321]);
         let found = check(&deep.join("s"), mode(uid, gid, 0o666), std::slice::from_ref(&stranger));
         assert_eq!(found[0].code, Some(Code::NO_WEB_ACCESS));

@@ -13,7 +13,7 @@ use super::access::Mode;
 use crate::os::fork::{self, ForkHooks, Side};
 use crate::os::privileges::{Identity, Rights};
 use crate::os::probe::{self, Account};
-use crate::os::socket;
+use crate::os::{socket, users};
 
 /// What somebody may want with a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -171,7 +171,7 @@ impl Trial {
             Deed::Write => format!("sudo chown {name} {shown}"),
             Deed::Connect => {
                 let group =
-                    self.account.groups.first().map_or_else(|| name.clone(), |gid| probe::group_name(*gid));
+                    self.account.groups.first().map_or_else(|| name.clone(), |gid| users::group_name(*gid));
                 format!("start the server with socketgroup={group} socketmode=0660")
             }
             Deed::Read if meta.is_dir() => format!("sudo chmod -R {class}+rX {shown}"),

@@ -8,12 +8,13 @@ use std::path::Path;
 
 use nix::libc::RLIM_INFINITY;
 use nix::sys::resource::{Resource, getrlimit};
-use nix::unistd::{AccessFlags, Gid, Group, Uid, User, eaccess, getegid, geteuid, getgrouplist};
+use nix::unistd::{AccessFlags, eaccess, geteuid};
 use socket2::{Domain, Socket, Type};
 
 use super::listener::{ListenError, bare};
 use super::pidfile;
 use super::socket_file::is_dead;
+use super::users;
 
 /// Who is at the path of a Unix socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -123,37 +124,12 @@ pub struct Account {
     pub groups: Vec<u32>,
 }
 
-/// The user of this name.
-pub fn account(name: &str) -> Option<Account> {
-    let user = User::from_name(name).ok()??;
-    let text = std::ffi::CString::new(name).ok()?;
-    let groups = getgrouplist(&text, user.gid).unwrap_or_else(|_| vec![user.gid]);
-    Some(Account {
-        name: name.to_owned(),
-        uid: user.uid.as_raw(),
-        groups: groups.into_iter().map(Gid::as_raw).collect(),
-    })
-}
-
-/// The name of a user, or its number.
-pub fn user_name(uid: u32) -> String {
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => user.name,
-        _ => uid.to_string(),
-    }
-}
-
-/// The name of a group, or its number.
-pub fn group_name(gid: u32) -> String {
-    match Group::from_gid(Gid::from_raw(gid)) {
-        Ok(Some(group)) => group.name,
-        _ => gid.to_string(),
-    }
-}
-
-/// User and group that this process acts as.
-pub fn identity() -> (u32, u32) {
-    (geteuid().as_raw(), getegid().as_raw())
+/// The user of this name, or with this number.
+pub fn account(typed: &str) -> Option<Account> {
+    let user = users::user(typed).ok()??;
+    let known = user.known?;
+    let groups = users::groups_of(&known.name, known.gid).unwrap_or_else(|_| vec![known.gid]);
+    Some(Account { name: known.name, uid: user.uid, groups })
 }
 
 /// The hard limit on open files, as far as a worker can raise its own.

@@ -60,10 +60,21 @@ pub fn groups_of(name: &str, gid: u32) -> io::Result<Vec<u32>> {
     Ok(getgrouplist(&name, Gid::from_raw(gid))?.into_iter().map(Gid::as_raw).collect())
 }
 
-/// The name of a user, or its number in words.
+/// A user in words, by name or number.
 pub fn name_of(uid: u32) -> String {
+    format!("user {}", user_name(uid))
+}
+
+/// The name of a user, or its number.
+pub fn user_name(uid: u32) -> String {
     let found = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-    found.map_or_else(|| format!("user {uid}"), |user| format!("user {}", user.name))
+    found.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// The name of a group, or its number.
+pub fn group_name(gid: u32) -> String {
+    let found = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
+    found.map_or_else(|| gid.to_string(), |group| group.name)
 }
 
 /// The user as whom this process does things.

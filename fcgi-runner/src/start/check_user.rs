@@ -91,7 +91,7 @@ pub(super) fn praise(trial: &Trial, findings: &mut Vec<Finding>) {
 }
 
 fn groups(account: &Account) -> String {
-    let names: Vec<String> = account.groups.iter().map(|gid| probe::group_name(*gid)).collect();
+    let names: Vec<String> = account.groups.iter().map(|gid| users::group_name(*gid)).collect();
     match names.len() {
         0 => "no group".to_owned(),
         1 => format!("group {}", names[0]),
@@ -108,7 +108,7 @@ fn trial(standing: &Standing) -> Option<Trial> {
     let identity = rights.identity.clone().unwrap_or_else(own);
     let mut groups = vec![identity.gid];
     groups.extend(identity.groups.iter().filter(|gid| **gid != identity.gid));
-    let account = Account { name: probe::user_name(identity.uid), uid: identity.uid, groups };
+    let account = Account { name: users::user_name(identity.uid), uid: identity.uid, groups };
     // Limits are tried by the import.
     let rights = Rights { limits: Limits::default(), ..rights.clone() };
     Some(Trial { account, rights })
@@ -142,7 +142,7 @@ pub(super) fn unix(check: &Check, config: &Config, standing: Option<&Standing>, 
 
 /// What the socket will be, where there is none yet.
 fn planned(config: &Config, rights: FileRights) -> Mode {
-    let (uid, gid) = probe::identity();
+    let (uid, gid) = (users::own_user(), users::own_group());
     let bits = rights.mode.unwrap_or(0o777 & !config.umask);
     Mode { uid: rights.owner.unwrap_or(uid), gid: rights.group.unwrap_or(gid), bits }
 }
