@@ -1,13 +1,12 @@
 //! What can be wrong with what was typed, and what to do about it.
 //!
 //! Every error is two lines: the cause (`Display`) and a hint ([`UsageError::hint`]). Nothing has been started when
-//! one of them arises, and the exit status is [`ExitStatus::Usage`]. What was typed is shown with its control characters
+//! one of them arises, and the exit status is 2. What was typed is shown with its control characters
 //! escaped, so that it can neither add a line nor steer the terminal.
 
 use std::{fmt, io, path::PathBuf};
 
 use super::{OptionSpec, VARIABLE_PREFIX, ValueKind};
-use crate::exit::ExitStatus;
 use crate::messages::{Code, plain};
 
 /// Where a value was given.
@@ -287,11 +286,6 @@ impl UsageError {
             Self::UnknownCode { .. } => Code::UNKNOWN_CODE,
             Self::CommandLine(_) => Code::COMMAND_LINE,
         }
-    }
-
-    /// The exit status for it.
-    pub const fn exit_status(&self) -> ExitStatus {
-        ExitStatus::Usage
     }
 
     /// Both lines, as they are printed.

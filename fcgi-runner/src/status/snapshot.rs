@@ -242,7 +242,7 @@ impl Worker {
             generation: who.generation,
             age: now.saturating_sub(who.started),
             served: load.served,
-            resident: process::resident(who.pid).unwrap_or(who.resident * 1024),
+            resident: process::resident(who.pid).unwrap_or_default(),
             requests,
         })
     }

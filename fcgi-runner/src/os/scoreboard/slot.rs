@@ -26,8 +26,6 @@ pub struct Slot {
     generation: AtomicU32,
     /// When it was started, in milliseconds since the board's beginning.
     started: AtomicU64,
-    /// Memory that it has at hand (resident set), in KiB; 0 is unknown.
-    resident: AtomicU64,
     /// Connections accepted by all workers that ever had this slot, for each of the first listen queues.
     pub(super) accepted: [AtomicU32; QUEUES],
     tally: Tally,
@@ -82,8 +80,6 @@ pub struct Identity {
     pub phase: Phase,
     /// After the board's beginning.
     pub started: Duration,
-    /// Resident set in KiB; 0 is unknown.
-    pub resident: u64,
 }
 
 impl Load {
@@ -100,7 +96,6 @@ impl Slot {
         self.waiting.store(0, Ordering::Relaxed);
         self.connections.store(0, Ordering::Relaxed);
         self.pid.store(0, Ordering::Relaxed);
-        self.resident.store(0, Ordering::Relaxed);
         self.set_phase(Phase::Starting);
         self.started.store(u64::try_from(started.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.threads.store(u32::try_from(threads).unwrap_or(u32::MAX), Ordering::Relaxed);
@@ -119,11 +114,6 @@ impl Slot {
     /// Says how far the worker is.
     pub fn set_phase(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
-    }
-
-    /// Says how much memory the worker has at hand, in KiB.
-    pub fn set_resident(&self, kib: u64) {
-        self.resident.store(kib, Ordering::Relaxed);
     }
 
     /// Says how many connections have input and wait for their turn.
@@ -177,7 +167,6 @@ impl Slot {
                 _ => Phase::Leaving,
             },
             started: Duration::from_millis(self.started.load(Ordering::Relaxed)),
-            resident: self.resident.load(Ordering::Relaxed),
         }
     }
 

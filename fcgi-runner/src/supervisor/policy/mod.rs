@@ -85,10 +85,6 @@ pub enum Event {
     Reload,
     /// Replace all workers, the old ones at once.
     Restart,
-    /// One worker more, for good.
-    More,
-    /// One worker less, for good.
-    Fewer,
     /// So many workers, for good; on demand, at most so many.
     Scale(usize),
 }
@@ -233,8 +229,6 @@ impl Policy {
             Event::HandOver => self.hand_over(now),
             Event::Reload => self.reload(false, now),
             Event::Restart => self.reload(true, now),
-            Event::More => self.scale(self.scale_now() + 1),
-            Event::Fewer => self.scale(self.scale_now().saturating_sub(1)),
             Event::Scale(count) => self.scale(count),
         }
         self.settle(now);

@@ -130,8 +130,8 @@ impl World {
             Step::Visitors(_) => {}
             Step::Reload => self.send(Event::Reload),
             Step::Restart => self.send(Event::Restart),
-            Step::More => self.send(Event::More),
-            Step::Fewer => self.send(Event::Fewer),
+            Step::More => self.scale_by(1),
+            Step::Fewer => self.scale_by(-1),
             Step::Scale(count) => self.send(Event::Scale(count)),
             Step::Obey => self.obey(),
             Step::Moment(millis) => self.now += Duration::from_millis(millis),

@@ -87,6 +87,11 @@ impl World {
         self.act();
     }
 
+    /// So many workers more, or fewer, as the operator wants it.
+    fn scale_by(&mut self, step: isize) {
+        self.send(Event::Scale(self.policy.scale_now().saturating_add_signed(step)));
+    }
+
     fn look(&mut self) {
         let load = self.load();
         self.policy.look(load, self.now);
@@ -227,7 +232,7 @@ fn young_deaths_of_long_ago_are_forgotten() {
     }
     world.pass(600);
     world.all_ready();
-    world.send(Event::More);
+    world.scale_by(1);
     world.all_ready();
     assert_eq!(world.living.len(), 3);
     world.log.clear();

@@ -16,7 +16,7 @@ fn a_static_pool_has_always_as_many() {
         }
         assert_eq!((world.living.len(), world.policy.wanted_idle()), (4, 0));
     }
-    world.send(Event::More);
+    world.scale_by(1);
     world.all_ready();
     assert_eq!((world.living.len(), world.policy.cap()), (5, 5));
     world.busy = world.living.clone();
@@ -45,8 +45,8 @@ fn a_number_set_by_the_operator_stays_within_what_the_board_holds() {
     }
     assert_eq!((world.living.len(), world.policy.cap()), (1, 4), "the cap is the old one again");
     let mut alone = World::serving(rules(0, 1, 1));
-    for event in [Event::More, Event::Scale(7), Event::Fewer] {
-        alone.send(event);
+    for count in [2, 7, 0] {
+        alone.send(Event::Scale(count));
         assert_eq!((alone.living.len(), alone.policy.can_scale()), (1, false));
     }
 }
@@ -54,10 +54,10 @@ fn a_number_set_by_the_operator_stays_within_what_the_board_holds() {
 #[test]
 fn more_and_fewer_change_the_number_for_good() {
     let mut world = World::serving(rules(1, 2, 2));
-    world.send(Event::More);
+    world.scale_by(1);
     world.all_ready();
     assert_eq!(world.living.len(), 3);
-    world.send(Event::Fewer);
+    world.scale_by(-1);
     for _ in 0..3 {
         world.pass(1);
         world.obey();
