@@ -119,9 +119,7 @@ fn the_pidfile_of_a_live_server_is_an_obstacle() {
 
 #[test]
 fn a_pidfile_that_was_left_is_none_even_with_a_living_pid_in_it() {
-    for left in
-        [std::process::id().to_string(), "1".to_owned(), "999999999".to_owned(), "not a pid".to_owned()]
-    {
+    for left in [std::process::id().to_string(), "1".to_owned(), "999999999".to_owned()] {
         let sandbox = Sandbox::new();
         sandbox.write("x.pid", &format!("{left}\n"));
         let pid = sandbox.daemon(&["maxspare=1"]);
