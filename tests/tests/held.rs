@@ -23,6 +23,8 @@ def application(environ, start_response):
         library.pthread_mutex_lock(mutex)
     if word == "read":
         name = str(len(environ["wsgi.input"].read()))
+        if environ["fcgi.role"] == "filter":
+            name += "+" + str(len(environ["fcgi.data"].read()))
     start_response("200 OK", [("X-Read", name)])
     return [str(os.getpid()).encode()]
 "#;
@@ -84,6 +86,31 @@ fn what_was_not_begun_goes_to_another_worker() {
             server.stop();
         }
     }
+}
+
+#[test]
+fn authorizers_and_filters_are_given_away_with_all_that_they_were_sent() {
+    let sandbox = sandbox();
+    let words = ["authorizer=held:application", "filter=held:application", "deadlocktimeout=1"];
+    let server = serve(&sandbox, &[MODES[1], &words].concat());
+    let worker = server.wait_for_workers(1)[0];
+    let (mut authorizer, mut filter) = (server.connect(), server.connect());
+    for client in [&mut authorizer, &mut filter] {
+        assert_eq!(client.ask(&Request::get("/").kept()).text(), worker.to_string());
+    }
+    let mut lock = server.connect();
+    lock.send(&Request::get("/lock/a").bytes());
+    wait_for(&sandbox, "held-a");
+    authorizer.send(&Request::authorize("/").kept().bytes());
+    filter.send(&Request::filter("/read/x", vec![b'x'; 70_000], vec![b'y'; 100_000]).kept().bytes());
+    let verdict = authorizer.answer(1);
+    assert_eq!((verdict.status(), verdict.is_whole()), (200, true), "{verdict:?}");
+    let answer = filter.answer(1);
+    assert_eq!((answer.status(), answer.is_whole()), (200, true), "{answer:?}");
+    assert!(String::from_utf8_lossy(&answer.stdout).contains("X-Read: 70000+100000\r\n"), "{answer:?}");
+    assert_ne!(answer.text(), worker.to_string());
+    drop(lock);
+    server.stop();
 }
 
 /// A body whose end is not there belongs to nobody else, once more of it was read than is noted.
