@@ -104,6 +104,20 @@ fn every_error_page_of_the_servers_own_has_a_code() {
     assert!(failures.is_empty(), "a failure of the server is told without a code at {failures:?}");
 }
 
+/// What is told at a start is no line of the log, so it stands in quotes.
+#[test]
+fn every_warning_of_a_start_has_a_code() {
+    let src = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/../fcgi-runner/src/start")).unwrap();
+    let (mut coded, mut bare) = (0, Vec::new());
+    for path in rust_files(&src) {
+        let text = fs::read_to_string(&path).unwrap();
+        coded += text.matches("\"warning[").count();
+        bare.extend(text.matches("\"warning: ").map(|_| path.display().to_string()));
+    }
+    assert!(coded >= 6, "only {coded} were found");
+    assert!(bare.is_empty(), "a warning without a code in {bare:?}");
+}
+
 #[test]
 fn every_exception_is_needed() {
     let all = [calls(&["error", "warn"], true), calls(&["error_page", "error_response"], false)];

@@ -173,7 +173,7 @@ fn a_missing_errlog_is_warned_of() {
     let words = ["socket=s.sock", "pidfile=x.pid", "web:application"];
     let without = sandbox.run(&words);
     assert_eq!(without.status, Some(0));
-    assert!(without.err.contains("warning: ") && without.err.contains("errlog="), "{without:?}");
+    assert!(without.err.contains("warning[FR329]: ") && without.err.contains("errlog="), "{without:?}");
     stop(&sandbox);
     let with = sandbox.run(&[&words[..], &["errlog=e.log"]].concat());
     assert_eq!((with.status, &with.err[..]), (Some(0), ""));

@@ -212,7 +212,11 @@ fn the_preview_shows_changes_and_faults() {
 fn what_cannot_be_had_together_is_told() {
     let sandbox = site("one");
     let server = develop(&sandbox, &["preload=true", "maxspare=1"]);
-    assert!(server.err().contains("warning: `preload` does nothing beside `reload`"), "{}", server.err());
+    assert!(
+        server.err().contains("warning[FR328]: `preload` does nothing beside `reload`"),
+        "{}",
+        server.err()
+    );
     sandbox.write("part.py", "TEXT = 'two'\n");
     wait_for_answer(&server, "two");
     server.stop();

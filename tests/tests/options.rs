@@ -94,7 +94,7 @@ fn an_unknown_variable_is_a_warning() {
     let server =
         sandbox.serve_at(sandbox.command(&words).env("FCGI_RUN_MAXREQUEST", "1"), sandbox.unix("s.sock"));
     let err = server.stop();
-    assert!(err.contains("warning: ") && err.contains("`FCGI_RUN_MAXREQUESTS`"), "{err}");
+    assert!(err.contains("warning[FR328]: ") && err.contains("`FCGI_RUN_MAXREQUESTS`"), "{err}");
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn minspare_above_maxspare_is_lowered_with_a_warning() {
     sandbox.release("a");
     assert_eq!(held.join().unwrap().text(), "held");
     let err = server.stop();
-    assert!(err.contains("warning: `minspare=4` is more than `maxspare=2`"), "{err}");
+    assert!(err.contains("warning[FR328]: `minspare=4` is more than `maxspare=2`"), "{err}");
 }
 
 #[test]

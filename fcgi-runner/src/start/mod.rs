@@ -151,7 +151,7 @@ fn start(
     let daemonize = config.daemonize.unwrap_or_else(|| address.daemonizes(config));
     telemetry::log::start(level(config.loglevel), logs::service_of_messages(&logs)?);
     for warning in &config.warnings {
-        tell(&format!("warning: {warning}\n"));
+        tell(&format!("warning[{}]: {warning}\n", Code::DOUBTFUL_OPTION));
     }
     let roles = found.targets.roles();
     let folders = found.search_path.clone();
@@ -164,7 +164,10 @@ fn start(
     server.folders = folders;
     let entered = if daemonize && !surroundings.is_heir {
         if config.errlog.is_none() {
-            tell("warning: without errlog= messages of the server and of the application go nowhere\n");
+            let code = Code::NO_ERRLOG;
+            tell(&format!(
+                "warning[{code}]: without errlog= messages of the server and of the application go nowhere\n"
+            ));
         }
         match launch(config, standing.workdir(config), &logs, &*host) {
             Ok(Role::Launcher { status, text }) => {

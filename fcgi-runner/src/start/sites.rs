@@ -42,7 +42,7 @@ pub(super) fn start(
     logs.check()?;
     telemetry::log::start(level(house.loglevel), logs::service_of_messages(&logs)?);
     for warning in &house.warnings {
-        tell(&format!("warning: {warning}\n"));
+        tell(&format!("warning[{}]: {warning}\n", Code::DOUBTFUL_OPTION));
     }
     // The interpreter that has called us, if one has, hears of the forks; the house has no use for it.
     let host = (door.host)(PythonOptions::default());
