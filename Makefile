@@ -23,10 +23,11 @@ demo_env = MYSITE_DATABASE=$(CURDIR)/$(DEMO)/db.sqlite3 MYSITE_STATIC_ROOT=$(CUR
 
 test: test-rust fuzz-check test-python test-interpreters ## every test: Rust, Python, real web servers
 
+# Tests wait more than they compute: more programs of them run at once than there are processors.
+export JOBS ?= $(shell echo $$((2 * $$(nproc))))
+
 test-rust: setup-build
-	cargo build --workspace --bins
-	cargo test --workspace
-	cargo test -p fcgi-proto --features codec --test codec
+	tools/test-rust
 
 test-python: wheel setup-servers
 	$(VENV)/python -m pytest tests/python -q --maxfail=40
@@ -50,7 +51,8 @@ bench-proto: setup-build ## fcgi-proto beside other FastCGI crates, for two minu
 
 lint: setup-build setup-python ## formatting, clippy, types
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --features fcgi-proto/codec --all-targets -- -D warnings
+	cargo check --quiet --manifest-path fcgi-proto/bench/Cargo.toml --all-targets --target-dir target
 	$(VENV)/ruff check --no-cache python benches tests/python/package tests/python/bench
 	$(VENV)/ruff format --check --no-cache python benches tests/python/package tests/python/bench
 	$(VENV)/mypy --config-file python/pyproject.toml python/fcgi_runner
