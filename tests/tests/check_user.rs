@@ -4,9 +4,10 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
+use std::process::Command;
 
 use fcgi_tests::sandbox::{Finished, Sandbox};
-use nix::unistd::{Group, getuid};
+use nix::unistd::{Group, User, getuid};
 
 const APP: &str =
     "def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'x']\n";
@@ -23,6 +24,11 @@ fn sandbox() -> Sandbox {
 
 fn mode(path: &Path, bits: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+}
+
+fn group_of_nobody() -> String {
+    let user = User::from_name("nobody").unwrap().unwrap();
+    Group::from_gid(user.gid).unwrap().unwrap().name
 }
 
 /// Runs a check with these words; no user is named elsewhere.
@@ -70,21 +76,33 @@ fn a_folder_that_is_closed_to_the_user_is_named_with_the_command_that_opens_it()
     let open = check(&sandbox, &["user=nobody"]);
     assert_finds(&open, 0, &["user the application runs as `nobody`", "may read what it needs"]);
     let site = sandbox.path("site").canonicalize().unwrap();
+    let group = group_of_nobody();
     mode(&site, 0o700);
     let closed = check(&sandbox, &["user=nobody"]);
     let text = format!("`nobody` may not read `{}` (mode 0700, owner root, group root)", site.display());
-    assert_finds(&closed, 3, &[&text, "[FR332]", &format!("> sudo chmod -R o+rX {}", site.display())]);
+    let shown = site.display();
+    let cure = format!("> sudo chgrp -R {group} {shown} && sudo chmod -R g+rX {shown}");
+    assert_finds(&closed, 3, &[&text, "[FR332]", &cure]);
     assert!(flat(&closed).contains("problem user"), "{}", closed.out);
     // A start says the same, and what is advised is what it takes.
     let words = ["socket=s.sock", "daemonize=false", "pythonpath=site", "shop:application", "user=nobody"];
     let start = sandbox.finish(sandbox.command(&words).env_remove("FCGI_RUN_USER"));
     assert_eq!(start.status, Some(3), "{start:?}");
-    mode(&site, 0o755);
+    let typed = cure.trim_start_matches("> ").replace("sudo ", "");
+    assert!(Command::new("sh").args(["-c", &typed]).status().unwrap().success());
+    assert_finds(&check(&sandbox, &["user=nobody"]), 0, &["may read what it needs"]);
+    chown(site.join("shop.py"), None, Some(0)).unwrap();
     mode(&site.join("shop.py"), 0o600);
     let closed = check(&sandbox, &["user=nobody"]);
     let file = site.join("shop.py");
     let text = format!("`nobody` may not read `{}` (mode 0600", file.display());
-    assert_finds(&closed, 3, &[&text, "[FR332]", &format!("> sudo chmod o+r {}", file.display())]);
+    let shown = file.display();
+    let cure = format!("> sudo chgrp {group} {shown} && sudo chmod g+r {shown}");
+    assert_finds(&closed, 3, &[&text, "[FR332]", &cure]);
+    // Where the group is somebody's already, it stays.
+    chown(&file, None, Some(7)).unwrap();
+    let closed = check(&sandbox, &["user=nobody"]);
+    assert_finds(&closed, 3, &[&format!("> sudo chmod o+r {shown}")]);
     mode(&file, 0o604);
     mode(sandbox.folder(), 0o750);
     let folder = sandbox.folder().canonicalize().unwrap();
@@ -171,8 +189,7 @@ fn nobody_needs_to_be_told_of_a_user_without_root() {
 #[test]
 fn the_web_servers_user_tries_a_socket_just_like_the_one_to_come() {
     let sandbox = sandbox();
-    let user = nix::unistd::User::from_name("nobody").unwrap().unwrap();
-    let group = Group::from_gid(user.gid).unwrap().unwrap().name;
+    let group = group_of_nobody();
     let shared = format!("socketgroup={group}");
     let words = [&shared[..], "socketmode=0660", "webuser=nobody"];
     if !is_root_or_refused(&sandbox, &words) {

@@ -3,6 +3,7 @@
 //! So the kernel answers, with all that it looks at: access lists, further groups, mounts, security modules, a new root. What is
 //! tried changes nothing.
 
+use std::fs::Metadata;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -174,8 +175,25 @@ impl Trial {
                     self.account.groups.first().map_or_else(|| name.clone(), |gid| users::group_name(*gid));
                 format!("start the server with socketgroup={group} socketmode=0660")
             }
-            Deed::Read if meta.is_dir() => format!("sudo chmod -R {class}+rX {shown}"),
-            _ => format!("sudo chmod {class}+{letters} {shown}"),
+            Deed::Enter | Deed::Read if path.starts_with("/root") => {
+                format!("leave `{shown}` closed, it is root's own: put what is needed below /srv or /opt")
+            }
+            Deed::Read => self.opened(&meta, mode, &shown.to_string()),
+            Deed::Enter => format!("sudo chmod {class}+{letters} {shown}"),
+        }
+    }
+
+    /// Opens something to be read: to those who are concerned, and to nobody else, where that takes nothing from others.
+    fn opened(&self, meta: &Metadata, mode: Mode, path: &str) -> String {
+        let (all, bits) = if meta.is_dir() { ("-R ", "rX") } else { ("", "r") };
+        let class = mode.class(&self.account);
+        let is_nobodys = mode.gid == 0 || mode.gid == mode.uid;
+        match self.account.groups.first().filter(|_| class == 'o' && is_nobodys) {
+            Some(gid) => {
+                let group = users::group_name(*gid);
+                format!("sudo chgrp {all}{group} {path} && sudo chmod {all}g+{bits} {path}")
+            }
+            None => format!("sudo chmod {all}{class}+{bits} {path}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Connections handed from one worker to another: a queue that all workers share.
 //!
-//! In go connections of which nothing, or only a part of a request, was read, with what was read; whichever worker is idle
-//! takes them out. It is a pair of stream sockets, not of `SOCK_SEQPACKET`: of those `net.unix.max_dgram_qlen` lets as few as
+//! In go connections of which nothing, or only what nobody has begun to serve, was read, with what was read; whichever worker is
+//! idle takes them out. It is a pair of stream sockets, not of `SOCK_SEQPACKET`: of those `net.unix.max_dgram_qlen` lets as few as
 //! eleven messages wait. A message carries descriptors, so the kernel neither cuts it nor joins it with the next (`unix(7)`).
 
 #![expect(unsafe_code, reason = "descriptors arrive from the kernel here")]

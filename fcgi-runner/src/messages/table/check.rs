@@ -118,8 +118,8 @@ super::messages! {
                    then, or says that the permission is denied. Root, who may read everything, does not notice.",
         look: "The finding names the folder or file, and its mode. It was tried by a process that was this user. namei -l shows \
                the whole way; home folders and root's own are mostly closed to others.",
-        act: "The command below the finding opens the place. Better than to open a home folder is a folder below /srv or /opt \
-              that belongs to the site's user. A virtual environment needs its Python as well: one that was made with a \
+        act: "The command below the finding opens the place; secrets that lie in it are then open to those as well. Better than \
+              to open a home folder is a folder below /srv or /opt that belongs to the site's user. A virtual environment needs its Python as well: one that was made with a \
               Python below /root is of no use to anybody else.",
         example: "sudo -u www-data ls /srv/mysite; namei -l /srv/mysite/app.py",
     }

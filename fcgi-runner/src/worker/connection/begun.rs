@@ -2,6 +2,7 @@
 //!
 //! A worker cannot know at the first half of a request whether it will be busy when the second comes. So what is read of a
 //! request is noted until it is whole, up to a limit; what comes whole in one piece, as nearly all requests do, costs nothing.
+//! Requests that are whole, and with which no thread can begin any more, are written down anew.
 
 use std::os::fd::AsFd;
 use std::sync::{Arc, TryLockError};
