@@ -11,6 +11,8 @@ use fcgi_tests::request::Request;
 use fcgi_tests::sandbox::Sandbox;
 use fcgi_tests::server::Server;
 use fcgi_tests::wait::{until, until_some};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const APP: &str = "import part\n\ndef application(environ, start_response):\n    \
                    start_response('200 OK', [('Content-Type', 'text/plain')])\n    return [part.TEXT.encode()]\n";
@@ -183,6 +185,29 @@ fn nobody_gets_the_old_page_once_the_change_is_seen() {
     let answer = waiting.join().unwrap();
     assert_eq!((answer.status(), answer.text()), (200, "new".to_owned()));
     server.stop();
+}
+
+#[test]
+fn what_changes_during_the_start_is_served_after_it() {
+    for (words, file) in [(&["reload=true"][..], "part.py"), (&["touchreload=touched"], "touched")] {
+        let sandbox = site("one");
+        let slow = "import os, time\nTEXT = 'old'\nopen('begun', 'w').close()\n\
+                    while not os.path.exists('go'):\n    time.sleep(0.003)\n";
+        save(&sandbox, "part.py", slow);
+        let words = [&["socket=s.sock", "daemonize=false", "maxspare=1"], words].concat();
+        let mut started = sandbox.spawn(&mut sandbox.command(&words));
+        until("the import has begun", || sandbox.has("begun"));
+        save(&sandbox, "part.py", "TEXT = 'new'\n");
+        save(&sandbox, file, &sandbox.read(file));
+        // As long as it takes to look at files: nothing is seen of that.
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        sandbox.write("go", "");
+        let address = sandbox.unix("s.sock");
+        let text = || try_ask(&address, &Request::get("/")).map(|answer| answer.text()).unwrap_or_default();
+        until(&format!("{file}: new code"), || text() == "new");
+        kill(Pid::from_raw(i32::try_from(started.child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        assert_eq!(started.child.wait().unwrap().code(), Some(0), "{}", started.err_text());
+    }
 }
 
 #[test]

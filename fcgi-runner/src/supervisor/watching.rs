@@ -21,8 +21,7 @@ pub struct Watched {
 impl Master<'_> {
     /// Looks at the files, if it is time.
     pub(super) fn mind_files(&mut self, now: Instant) {
-        // A server that stops has nothing to load anew, and a second wish to stop would cut off what still runs.
-        if self.released {
+        if !self.minds_files() {
             return;
         }
         if let Some(file) = self.job.watched.script.as_mut().and_then(|watch| watch.look(now)) {
@@ -51,10 +50,16 @@ impl Master<'_> {
         }
     }
 
+    /// A server that stops has nothing to load anew, and a second wish to stop would cut off what still runs. What changes while
+    /// one starts is seen when it serves, and not before it can do something about it.
+    fn minds_files(&self) -> bool {
+        !self.released && self.policy.is_announced()
+    }
+
     /// When [`Master::mind_files`] has something to do.
     pub(super) fn files_want_at(&self) -> Option<Instant> {
         let Watched { touched, script, sources } = &self.job.watched;
         let files = touched.iter().chain(script).map(Watch::next_look);
-        files.chain(sources.iter().map(Sources::next_look)).min().filter(|_| !self.released)
+        files.chain(sources.iter().map(Sources::next_look)).min().filter(|_| self.minds_files())
     }
 }
