@@ -1,9 +1,11 @@
 //! How the server ends: gracefully, at once, in time, and what becomes of requests and connections then.
 
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use fcgi_tests::{Request, Sandbox, in_background, processes, until};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const METHODS: [&str; 2] = ["method=prefork", "method=threaded"];
 
@@ -188,7 +190,7 @@ fn the_interrupt_of_a_terminal_lets_running_requests_finish() {
         let mut server = sandbox.serve_at(&mut command, sandbox.unix("s.sock"));
         let held = in_background(&server.address, Request::get("/hold/a"));
         sandbox.wait_for_held("a", 1);
-        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(server.pid()), Signal::SIGINT).unwrap();
+        nix::sys::signal::killpg(Pid::from_raw(server.pid()), Signal::SIGINT).unwrap();
         until("the socket is gone", || !sandbox.has("s.sock"));
         sandbox.release("a");
         assert_eq!(held.join().unwrap().text(), "held", "{method}");
@@ -201,13 +203,13 @@ fn the_interrupt_of_a_terminal_lets_running_requests_finish() {
 fn a_process_that_serves_alone_stops_by_every_signal_of_a_web_server() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGHUP] {
         let sandbox = Sandbox::new();
-        let listener = std::os::unix::net::UnixListener::bind(sandbox.path("0.sock")).unwrap();
+        let listener = UnixListener::bind(sandbox.path("0.sock")).unwrap();
         let mut command = sandbox.command(&["web:application"]);
         command.stdin(std::os::fd::OwnedFd::from(listener));
         let mut started = sandbox.spawn(&mut command);
         let held = in_background(&sandbox.unix("0.sock"), Request::get("/hold/a"));
         sandbox.wait_for_held("a", 1);
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(started.child.id().cast_signed()), signal).unwrap();
+        kill(Pid::from_raw(started.child.id().cast_signed()), signal).unwrap();
         sandbox.release("a");
         assert_eq!(held.join().unwrap().text(), "held", "{signal}");
         assert_eq!(started.child.wait().unwrap().code(), Some(0), "{signal}: {}", started.err_text());
@@ -263,4 +265,18 @@ fn a_server_that_stops_is_not_reloaded() {
     }
     assert_eq!(server.wait(), Some(0));
     assert!(!server.err().contains("reload"), "{}", server.err());
+}
+
+#[test]
+fn a_stop_that_comes_as_soon_as_the_pid_is_known_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    // The way to the operator is taken, and waited for after the pidfile was written.
+    let _taken = UnixListener::bind(sandbox.path("x.pid.ctl")).unwrap();
+    let words = ["socket=s.sock", "pidfile=x.pid", "daemonize=false", "web:application"];
+    let mut started = sandbox.spawn(&mut sandbox.command(&words));
+    until("the pid is known", || sandbox.read("x.pid").ends_with('\n'));
+    kill(Pid::from_raw(sandbox.pid()), Signal::SIGTERM).unwrap();
+    assert_eq!(started.child.wait().unwrap().code(), Some(0), "{}", started.err_text());
+    sandbox.wait_for_nobody();
+    assert!(!sandbox.has("x.pid") && !sandbox.has("s.sock"));
 }

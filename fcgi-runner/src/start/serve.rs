@@ -117,11 +117,15 @@ impl<'s> Server<'s> {
 
     /// Serves until the end; the launcher, if there is one, is told as soon as the server serves.
     pub(super) fn run(&mut self, verdict: &mut Option<Verdict>) -> Result<Ended, Problem> {
+        let alone = self.is_alone();
+        if !alone {
+            // Whoever reads the pidfile may send a signal at once.
+            self.blocked = Some(signals::block().map_err(|error| system(&error))?);
+        }
         if let Some(path) = &self.config.pidfile {
             let inherited = self.surroundings.pidfile.take().and_then(|file| Pidfile::inherit(path, file));
             self.pidfile = Some(inherited.map_or_else(|| Pidfile::claim(path, PATIENCE), Ok)?);
         }
-        let alone = self.is_alone();
         let threads = thread_rules(self.config, alone).filter(|_| self.address != Address::Cgi);
         self.host.set_process_model(ProcessModel {
             multithread: threads.is_some(),
@@ -151,24 +155,37 @@ impl<'s> Server<'s> {
             threads,
             logs: logs::request_logs(self.config)?,
         };
-        if alone {
+        let Some(blocked) = self.blocked.take() else {
             operator::warn_of_nobody_to_ask(self.config);
             self.standing.assume_alone(self.config, &*self.host)?;
             if self.config.preload {
                 self.host.preload()?;
             }
             return self.run_alone(&plan, verdict);
-        }
-        let mut control =
-            operator::open(self.config, self.surroundings, &self.listeners, self.private.is_none())?;
+        };
+        self.run_with_operator(&plan, blocked, verdict)
+    }
+
+    /// Opens the way to the operator, and serves with a master.
+    fn run_with_operator(
+        &mut self,
+        plan: &Plan<'_>,
+        blocked: Blocked,
+        verdict: &mut Option<Verdict>,
+    ) -> Result<Ended, Problem> {
         // A worker lets go of its copy of the pidfile, and with it of the lock.
         let pidfile = std::cell::RefCell::new(self.pidfile.take());
-        let blocked = signals::block().map_err(|error| system(&error))?;
-        let outcome = self.run_master(&plan, &pidfile, &mut control, &blocked, verdict);
+        let mut control = Control::default();
+        let opened = operator::open(self.config, self.surroundings, &self.listeners, self.private.is_none());
+        let outcome = opened.and_then(|opened| {
+            control = opened;
+            let outcome = self.run_master(plan, &pidfile, &mut control, &blocked, verdict);
+            outcome.map_err(|error| system(&error))
+        });
         self.blocked = Some(blocked);
         self.pidfile = pidfile.into_inner();
         self.control = control;
-        match outcome.map_err(|error| system(&error))? {
+        match outcome? {
             Outcome::HandedOver => {
                 self.is_owner.set(false);
                 Ok(Ended::Stopped)
