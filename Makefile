@@ -30,7 +30,7 @@ test-rust: setup-build
 	tools/test-rust
 
 test-python: wheel setup-servers
-	$(VENV)/python -m pytest tests/python -q --maxfail=40
+	$(VENV)/python -m pytest tests/python -q --maxfail=40 -n $(JOBS)
 
 soak: wheel setup-servers ## long runs, for an hour: millions of requests, kills, reloads, stops, full disks
 	SOAK=1 $(VENV)/python -m pytest tests/python/faults -q
