@@ -9,6 +9,7 @@ pub mod ask;
 pub mod backlog;
 pub mod channel;
 pub mod clock;
+pub mod code;
 pub mod daemon;
 pub mod file;
 pub mod fork;

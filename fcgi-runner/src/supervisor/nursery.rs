@@ -215,8 +215,12 @@ impl Master<'_> {
         let nursery = self.nurseries.last().filter(|nursery| nursery.is_idle())?;
         let stays = self.job.nursing.as_ref().is_none_or(|nursing| nursing.stays);
         // The first worker of a generation is alone until it serves, then come the others.
-        let all_serve = self.workers.values().all(|child| child.progress == Progress::Ready || child.retired);
-        (!stays && all_serve).then(|| nursery.used_at + LINGER)
+        (!stays && self.all_serve()).then(|| nursery.used_at + LINGER)
+    }
+
+    /// Whether no worker is on its way.
+    pub(super) fn all_serve(&self) -> bool {
+        self.workers.values().all(|child| child.progress == Progress::Ready || child.retired)
     }
 
     /// The life of a nursery, and of the workers that are forked of it; gives the exit status.

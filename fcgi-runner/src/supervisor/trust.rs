@@ -9,6 +9,7 @@ use super::policy::{Event, WorkerId};
 use super::{Failure, Master, Progress};
 use crate::messages::Code;
 use crate::os::channel::{Heard, Report};
+use crate::os::code;
 use crate::os::fork::{self, ProcessId};
 use crate::os::scoreboard::Phase;
 
@@ -61,6 +62,10 @@ impl Master<'_> {
                     child.progress = Progress::Ready;
                     self.show_phase(id, Phase::Serving);
                     self.tell_policy(Event::Ready(id));
+                    if self.all_serve() {
+                        // The start is over, or the reload.
+                        code::let_go();
+                    }
                 }
                 Heard::Message(Report::Probing) => child.progress = child.progress.max(Progress::Probes),
                 Heard::Message(Report::ImportFailed(text)) => self.worker_failed(id, Failure::Import(text)),

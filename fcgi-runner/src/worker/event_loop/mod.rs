@@ -32,6 +32,7 @@ use crate::app::{Blocker, Host, PlainBlocker};
 use crate::messages::Code;
 use crate::os::alarm::Alarm;
 use crate::os::channel::{Line, Report};
+use crate::os::code;
 use crate::os::handoff::{Handed, Handoff, Luggage};
 use crate::os::listener::Listener;
 use crate::os::poller::{Poller, ReadyList, Token};
@@ -142,6 +143,8 @@ impl EventLoop {
     /// As for [`EventLoop::run`].
     pub(super) fn begin(&mut self, first: Option<OwnedFd>, blocker: &dyn Blocker) -> io::Result<()> {
         self.watch_all()?;
+        // What came before this was the start.
+        code::let_go();
         self.show_phase(Phase::Serving);
         if let Some(line) = &self.line {
             line.report(&Report::Ready);
