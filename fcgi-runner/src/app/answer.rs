@@ -25,6 +25,8 @@ pub type Part<'a> = &'a [u8];
 pub struct Answer {
     request: Arc<Request>,
     head: Option<AnswerHead>,
+    /// Where the head of the next request may be laid out.
+    lines: Vec<u8>,
     stage: Stage,
     /// Body bytes handed in so far.
     written: u64,
@@ -64,7 +66,19 @@ pub enum AnswerError {
 impl Answer {
     /// Begins with nothing said.
     pub fn new(request: Arc<Request>) -> Self {
-        Self { request, head: None, stage: Stage::Held, written: 0, cut_short: false, gone: false }
+        let (head, lines) = (None, Vec::new());
+        Self { request, head, lines, stage: Stage::Held, written: 0, cut_short: false, gone: false }
+    }
+
+    /// Begins anew, with another request; the room for a head is kept where it is of the usual size.
+    pub fn renew(&mut self, request: Arc<Request>) {
+        let lines = self.head.take().map_or_else(|| self.take_lines(), AnswerHead::into_lines);
+        *self = Self { lines, ..Self::new(request) };
+    }
+
+    /// Room for a head.
+    pub fn take_lines(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.lines)
     }
 
     /// Takes status and headers; those of a second call replace what was not sent yet.

@@ -24,13 +24,13 @@ pub struct AnswerHead {
 }
 
 impl AnswerHead {
-    /// Begins with a status.
+    /// Begins with a status, in `lines`, which are empty.
     ///
     /// # Errors
     /// When it is no status.
-    pub fn new(request: &Request, status: &[u8]) -> Result<Self, HeadError> {
+    pub fn new(request: &Request, status: &[u8], mut lines: Vec<u8>) -> Result<Self, HeadError> {
         let status = head::parse_status(status)?;
-        let mut lines = Vec::with_capacity(USUAL_HEAD);
+        lines.reserve(USUAL_HEAD);
         head::write_status(&mut lines, status);
         let allows = request.role() == Role::AUTHORIZER && status.code == 200;
         let method: &[u8] = if request.is_head() { b"HEAD" } else { b"GET" };
@@ -62,6 +62,13 @@ impl AnswerHead {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Its room, for the next one, unless it has grown beyond the usual.
+    pub(super) fn into_lines(self) -> Vec<u8> {
+        let mut room = self.lines;
+        room.clear();
+        if room.capacity() > MOST_KEPT { Vec::new() } else { room }
     }
 
     fn declare(&mut self, value: &[u8]) -> Result<(), HeadError> {
@@ -98,5 +105,6 @@ const VARIABLE: &[u8] = b"Variable-";
 /// Headers that make a web server send a file of its own (nginx, lighttpd, Apache, Cherokee).
 const HAND_OVER: [&[u8]; 4] = [b"x-accel-redirect", b"x-sendfile", b"x-sendfile2", b"x-lighttpd-send-file"];
 
-/// Room for the head of most answers, in bytes.
+/// Room for the head of most answers, in bytes, and the most that is kept from one to the next.
 const USUAL_HEAD: usize = 512;
+const MOST_KEPT: usize = 4 * USUAL_HEAD;

@@ -44,7 +44,7 @@ fn reply(answer: &mut Answer, request: &Arc<Request>, path: &str) -> Result<(), 
     let data = drain(BodyReader::of_data(request.clone()))?;
     let role = role_name(request.role());
     let variable = (request.role() == Role::AUTHORIZER).then_some((&b"Variable-ROLE"[..], role.as_bytes()));
-    let mut head = AnswerHead::new(request, b"200 OK")?;
+    let mut head = AnswerHead::new(request, b"200 OK", Vec::new())?;
     head.add(b"Content-Type", b"text/plain")?;
     variable.map_or(Ok(()), |(name, value)| head.add(name, value))?;
     answer.start(head);

@@ -145,7 +145,7 @@ mod tests {
             let query = request.params().get(b"QUERY_STRING").unwrap_or_default();
             let mut answer = Answer::new(request.clone());
             let status = if query == b"cut" { b"200 OK" } else { query };
-            if let Ok(head) = AnswerHead::new(request, status) {
+            if let Ok(head) = AnswerHead::new(request, status, Vec::new()) {
                 answer.start(head);
                 answer.write(b"body", &PlainBlocker).unwrap();
             }

@@ -1,14 +1,14 @@
 //! One request: its parameters, its body, and the connection that its answer goes to.
 
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use fcgi_proto::{Params, RequestKey, Role};
 
 use super::{Blocker, Body, FilePart, Link, LinkGone, Run};
 use crate::cgi::environ::ContentLength;
+use crate::os::thread;
 
 /// What a request is made of.
 pub struct RequestParts {
@@ -45,8 +45,8 @@ pub struct Request {
     /// Its end was not left to the application.
     taken_over: AtomicBool,
     run: Run,
-    /// The thread that serves it; `None` once it was withdrawn from all of them.
-    server: OnceLock<Option<ThreadId>>,
+    /// The thread that serves it, as the system names it; 0 before there is one, [`WITHDRAWN`] once it was taken from all.
+    server: AtomicU64,
     status: AtomicU16,
     sent: AtomicU64,
     /// Microseconds that its thread has waited for a body.
@@ -106,7 +106,7 @@ impl Request {
             ended: AtomicBool::new(false),
             taken_over: AtomicBool::new(false),
             run: Run::default(),
-            server: OnceLock::new(),
+            server: AtomicU64::new(0),
             status: AtomicU16::new(0),
             sent: AtomicU64::new(0),
             starved: AtomicU64::new(0),
@@ -156,18 +156,24 @@ impl Request {
 
     /// Told by the thread that serves it, before it begins; `false`: it was withdrawn, and is none of this thread's business.
     pub(crate) fn begin_service(&self) -> bool {
-        let own = Some(thread::current().id());
-        *self.server.get_or_init(|| own) == own
+        let own = thread::ident();
+        self.claim(own) == own
     }
 
     /// Takes it away from the threads that would serve it, unless one has begun with it: whoever gets `true` has to end it.
     pub(crate) fn withdraw(&self) -> bool {
-        self.server.get_or_init(|| None).is_none()
+        self.claim(WITHDRAWN) == WITHDRAWN
+    }
+
+    /// Makes somebody the one who serves it, if there is none; gives the one there is.
+    fn claim(&self, server: u64) -> u64 {
+        let claimed = self.server.compare_exchange(0, server, Ordering::AcqRel, Ordering::Acquire);
+        claimed.map_or_else(|other| other, |_| server)
     }
 
     /// Whether this thread serves it: it does not end as long as this thread waits.
     pub(crate) fn is_served_here(&self) -> bool {
-        self.server.get().is_some_and(|server| *server == Some(thread::current().id()))
+        self.server.load(Ordering::Acquire) == thread::ident()
     }
 
     /// Says that what is being sent is the end of what the answer announces, although the request goes on.
@@ -346,6 +352,9 @@ impl Request {
         }
     }
 }
+
+/// In place of a thread: no system names one so.
+const WITHDRAWN: u64 = u64::MAX;
 
 /// Where a value stands among the parameters' bytes.
 #[derive(Clone, Copy, Debug, Default)]

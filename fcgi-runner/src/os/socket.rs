@@ -95,7 +95,12 @@ pub fn send(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], more: bool) -> io::Result
     let mut flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
     flags.set(MORE, more);
     loop {
-        match sendmsg::<SockaddrIn>(fd.as_raw_fd(), parts, &[], flags, None) {
+        let sent = match parts {
+            // Nothing is to be gathered, which spares the kernel to read where.
+            [part] => nix::sys::socket::send(fd.as_raw_fd(), part, flags),
+            parts => sendmsg::<SockaddrIn>(fd.as_raw_fd(), parts, &[], flags, None),
+        };
+        match sent {
             Err(nix::Error::EINTR) => {}
             other => return Ok(other?),
         }

@@ -112,9 +112,18 @@ impl<'py> Call<'py> {
     }
 
     fn run(self, app: &PythonApplication) -> PyResult<()> {
+        let served = self.serve(app);
+        if !app.objects.give_back(self.py, self.objects) {
+            app.environ.forget_objects(self.py)?;
+        }
+        served
+    }
+
+    fn serve(&self, app: &PythonApplication) -> PyResult<()> {
         let environ = app.environ.build(self.py, &self.request, &self.objects)?;
         let interruptible = app.interrupter.as_ref().map(|interrupter| interrupter.begin(&self.request));
-        let returned = app.callable(&self.request)?.bind(self.py).call1((environ, &self.objects.response));
+        let returned =
+            app.callable(&self.request)?.bind(self.py).call1((environ, &self.objects.start_response));
         leave_if_forked(self.py, returned.as_ref().err());
         let (iterable, sent) = match returned {
             Ok(iterable) => {
@@ -146,8 +155,6 @@ impl<'py> Call<'py> {
                 "the application gave more body than its Content-Length, the rest was thrown away"
             );
         }
-        drop(answer);
-        app.objects.give_back(self.py, self.objects);
         Ok(())
     }
 

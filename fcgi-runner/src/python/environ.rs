@@ -4,6 +4,8 @@
 //! are `fcgi.role`, `fcgi.is_aborted`, `fcgi.recycle`, and for a filter `fcgi.data`, a file like `wsgi.input`.
 //! Sources: PEP 3333 "environ Variables", RFC 3875 §4.1, FastCGI 1.0 section 6.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pyo3::intern;
@@ -13,7 +15,7 @@ use pyo3::types::{PyDict, PyString};
 use super::file_wrapper::FileWrapper;
 use super::input::Input;
 use super::objects::Objects;
-use super::recurring::{self, Recurring};
+use super::recurring::{self, Recurring, put_objects, text_of_path};
 use super::recycle::{Recycle, Wish};
 use super::strings::latin1;
 use crate::app::{ByRole, DATA_LENGTH, ProcessModel, Request};
@@ -29,6 +31,8 @@ pub(super) struct EnvironBuilder {
     base: Py<PyDict>,
     /// Never waited for: a thread that holds it may be waiting for the interpreter.
     recurring: Mutex<Recurring>,
+    /// It has objects that it has to let go of.
+    forgets: AtomicBool,
     wish: Wish,
 }
 
@@ -43,7 +47,17 @@ impl EnvironBuilder {
         let roles = ByRole { responder: None, authorizer: word("authorizer"), filter: word("filter") };
         let base = base(py, model, wish.clone())?;
         let recurring = Mutex::new(Recurring::new(&base)?);
-        Ok(Self { script_name, roles, base: base.unbind(), recurring, wish })
+        let forgets = AtomicBool::new(false);
+        Ok(Self { script_name, roles, base: base.unbind(), recurring, forgets, wish })
+    }
+
+    /// Lets go of the objects of a request, which the application goes on holding.
+    pub(super) fn forget_objects(&self, py: Python<'_>) -> PyResult<()> {
+        if let Ok(mut recurring) = self.recurring.try_lock() {
+            return recurring.forget_objects(py);
+        }
+        self.forgets.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether the application wants to go on in a new process.
@@ -58,9 +72,15 @@ impl EnvironBuilder {
         objects: &Objects,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mut essentials = Essentials::default();
-        let environ = match self.recurring.try_lock() {
-            Ok(mut recurring) => recurring.environ(py, request.params(), &mut essentials)?,
-            Err(_) => add_each(self.base.bind(py).copy()?, request, &mut essentials)?,
+        let (environ, mut path) = if let Ok(mut recurring) = self.recurring.try_lock() {
+            if self.forgets.load(Ordering::Relaxed) && self.forgets.swap(false, Ordering::Relaxed) {
+                recurring.forget_objects(py)?;
+            }
+            recurring.environ(py, request.params(), objects, &mut essentials)?
+        } else {
+            let environ = add_each(self.base.bind(py).copy()?, request, &mut essentials)?;
+            put_objects(&environ, objects)?;
+            (environ, None)
         };
         for (name, value) in essentials.missing() {
             environ.set_item(PyString::intern(py, name), latin1(py, value))?;
@@ -69,7 +89,11 @@ impl EnvironBuilder {
         if !script_name.is_empty() {
             environ.set_item(intern!(py, "SCRIPT_NAME"), latin1(py, &script_name))?;
         }
-        environ.set_item(intern!(py, "PATH_INFO"), latin1(py, &path_info))?;
+        let path_info = match path_info {
+            Cow::Borrowed(value) => text_of_path(py, value, &mut path),
+            Cow::Owned(value) => latin1(py, &value),
+        };
+        environ.set_item(intern!(py, "PATH_INFO"), path_info)?;
         if essentials.url_scheme() != USUAL_SCHEME {
             environ.set_item(intern!(py, "wsgi.url_scheme"), essentials.url_scheme())?;
         }
@@ -87,9 +111,6 @@ impl EnvironBuilder {
             environ.set_item(latin1(py, DATA_LENGTH), length)?;
             environ.set_item(intern!(py, "fcgi.data"), Py::new(py, Input::of_data(request.clone()))?)?;
         }
-        environ.set_item(intern!(py, "wsgi.input"), &objects.input)?;
-        environ.set_item(intern!(py, "wsgi.errors"), &objects.errors)?;
-        environ.set_item(intern!(py, "fcgi.is_aborted"), &objects.is_aborted)?;
         Ok(environ)
     }
 }

@@ -7,43 +7,40 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::blocker::PyBlocker;
+use super::objects::Subject;
 use super::strings::readable;
 use crate::app::{Blocker, Request};
 
 /// A text stream. Whole lines leave at once, to FCGI_STDERR and to standard error; the rest with `flush` or the request.
 #[pyclass(frozen, module = "fcgi_runner", name = "ErrorStream")]
 pub(super) struct ErrorStream {
-    state: Mutex<State>,
-}
-
-struct State {
-    request: Arc<Request>,
-    pending: String,
+    subject: Arc<Subject>,
+    pending: Mutex<String>,
 }
 
 impl ErrorStream {
-    pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { state: Mutex::new(State { request, pending: String::new() }) }
+    pub(super) fn new(subject: Arc<Subject>) -> Self {
+        Self { subject, pending: Mutex::default() }
     }
 
-    /// Lets it be the log of a request, and of the former one no more.
-    pub(super) fn assign(&self, request: &Arc<Request>) {
-        *self.state() = State { request: request.clone(), pending: String::new() };
+    /// Forgets what it has not sent.
+    pub(super) fn clear(&self) {
+        self.pending().clear();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, String> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends what is left; called at the end of the request.
     pub(super) fn finish(&self, blocker: &dyn Blocker) {
-        let mut state = self.state();
-        if state.pending.is_empty() {
+        let mut pending = self.pending();
+        if pending.is_empty() {
             return;
         }
-        let (request, text) = (state.request.clone(), std::mem::take(&mut state.pending));
-        drop(state);
-        send(&request, &text, blocker);
+        let text = std::mem::take(&mut *pending);
+        drop(pending);
+        send(&self.subject.request(), &text, blocker);
     }
 }
 
@@ -54,18 +51,15 @@ impl ErrorStream {
     fn write(&self, text: &Bound<'_, PyString>) -> PyResult<usize> {
         let complete = {
             let text = readable(text)?;
-            let mut state = self.state();
-            state.pending.push_str(&text);
-            match state.pending.rfind('\n') {
-                Some(end) => {
-                    let rest = state.pending.split_off(end + 1);
-                    Some((state.request.clone(), std::mem::replace(&mut state.pending, rest)))
-                }
-                None => None,
-            }
+            let mut pending = self.pending();
+            pending.push_str(&text);
+            pending.rfind('\n').map(|end| {
+                let rest = pending.split_off(end + 1);
+                std::mem::replace(&mut *pending, rest)
+            })
         };
-        if let Some((request, lines)) = complete {
-            send(&request, &lines, &PyBlocker::new(text.py()));
+        if let Some(lines) = complete {
+            send(&self.subject.request(), &lines, &PyBlocker::new(text.py()));
         }
         text.len()
     }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::blocker::PyBlocker;
+use super::objects::Subject;
 use super::strings::joined;
 use crate::app::{BodyReader, Request};
 
@@ -17,21 +18,24 @@ use crate::app::{BodyReader, Request};
 pub(super) struct Input {
     /// Its key in the environ.
     key: &'static str,
-    reader: Mutex<BodyReader>,
+    subject: Arc<Subject>,
+    /// Made at the first look, which many requests never get.
+    reader: Mutex<Option<BodyReader>>,
 }
 
 impl Input {
-    pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { key: "wsgi.input", reader: Mutex::new(BodyReader::new(request)) }
+    pub(super) fn new(subject: Arc<Subject>) -> Self {
+        Self { key: "wsgi.input", subject, reader: Mutex::default() }
     }
 
     pub(super) fn of_data(request: Arc<Request>) -> Self {
-        Self { key: "fcgi.data", reader: Mutex::new(BodyReader::of_data(request)) }
+        let reader = Mutex::new(Some(BodyReader::of_data(request.clone())));
+        Self { key: "fcgi.data", subject: Subject::new(request), reader }
     }
 
-    /// Lets it be the body of a request, and of the former one no more.
-    pub(super) fn assign(&self, request: &Arc<Request>) {
-        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = BodyReader::new(request.clone());
+    /// Forgets the body that it has begun to read.
+    pub(super) fn clear(&self) {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn with<'py>(
@@ -44,7 +48,8 @@ impl Input {
             return Err(PyRuntimeError::new_err(format!("{} is being read by another thread", self.key)));
         };
         let blocker = PyBlocker::new(py);
-        let chunks = read(&mut reader, &blocker);
+        let reader = reader.get_or_insert_with(|| BodyReader::new(self.subject.request()));
+        let chunks = read(reader, &blocker);
         // What a signal handler has raised comes first.
         blocker.take_raised().map_or(Ok(()), Err)?;
         join(py, &chunks?)

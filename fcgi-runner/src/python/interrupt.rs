@@ -7,13 +7,14 @@
 #![expect(unsafe_code, reason = "an exception is set in another thread here")]
 
 use std::ffi::{CStr, c_long};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::main_thread::MainThread;
+use super::objects::Subject;
 use crate::app::Request;
 use crate::messages::Code;
 use crate::os::thread;
@@ -21,24 +22,19 @@ use crate::os::thread;
 /// `environ["fcgi.is_aborted"]`: whether the web server has given the request up, or has closed the connection.
 #[pyclass(frozen, module = "fcgi_runner", name = "IsAborted")]
 pub(super) struct IsAborted {
-    request: Mutex<Arc<Request>>,
+    subject: Arc<Subject>,
 }
 
 impl IsAborted {
-    pub(super) fn new(request: Arc<Request>) -> Self {
-        Self { request: Mutex::new(request) }
-    }
-
-    /// Lets it be about a request, and about the former one no more.
-    pub(super) fn assign(&self, request: &Arc<Request>) {
-        *self.request.lock().unwrap_or_else(PoisonError::into_inner) = request.clone();
+    pub(super) fn new(subject: Arc<Subject>) -> Self {
+        Self { subject }
     }
 }
 
 #[pymethods]
 impl IsAborted {
     fn __call__(&self) -> bool {
-        self.request.lock().unwrap_or_else(PoisonError::into_inner).is_aborted()
+        self.subject.request().is_aborted()
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Entry {
     /// The name that came after this one.
     follower: usize,
     kept: Option<Kept>,
+    /// The longest value of it that may be kept.
+    longest: usize,
     /// How often the kept value was not that of the next request; it is not kept any more when that is [`USUAL_CHANGES`].
     changes: u32,
 }
@@ -78,7 +80,9 @@ impl Names {
             meaning: Meaning::of(name),
             follower: at + 1,
             kept: None,
-            changes: if REPEATED.contains(&name) { 0 } else { USUAL_CHANGES },
+            // That there is no value is no secret.
+            longest: if REPEATED.contains(&name) { MAX_VALUE } else { 0 },
+            changes: 0,
         });
         self.by_bytes.insert(name.into(), at);
         Some(at)
@@ -124,7 +128,7 @@ impl Entry {
         if self.kept.take().is_some() {
             self.changes += 1;
         }
-        self.changes < USUAL_CHANGES && value.len() <= MAX_VALUE
+        self.changes < USUAL_CHANGES && value.len() <= self.longest
     }
 
     /// Keeps a value.
@@ -143,8 +147,9 @@ const MAX_VALUE: usize = 256;
 /// A value that changes so often is not worth the keeping: several sites share the worker, or browsers of all kinds.
 const USUAL_CHANGES: u32 = 100;
 
-/// Parameters that say something of the web server, or of the visitor's browser; nothing that could be a secret.
-const REPEATED: [&[u8]; 22] = [
+/// Parameters that say something of the web server, or of the visitor's browser; nothing that could be a secret. Who asks is
+/// nearly always the same behind a second proxy, and the script where there is one for all pages.
+const REPEATED: [&[u8]; 25] = [
     b"CONTENT_TYPE",
     b"DOCUMENT_ROOT",
     b"GATEWAY_INTERFACE",
@@ -160,8 +165,11 @@ const REPEATED: [&[u8]; 22] = [
     b"HTTP_USER_AGENT",
     b"HTTP_X_FORWARDED_PROTO",
     b"REDIRECT_STATUS",
+    b"REMOTE_ADDR",
+    b"REMOTE_PORT",
     b"REQUEST_METHOD",
     b"REQUEST_SCHEME",
+    b"SCRIPT_FILENAME",
     b"SERVER_ADDR",
     b"SERVER_NAME",
     b"SERVER_PORT",

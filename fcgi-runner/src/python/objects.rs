@@ -4,13 +4,17 @@
 //! their reference counts say, the next request is given the same ones; nobody is left who could tell. In between they belong to a
 //! request of nobody, so that nothing of the last one is held. Where threads of the interpreter run at the same time, counts
 //! say too little, and each request has its own.
+//!
+//! What comes again and again need not be put into each environ: one set stands in the template of the next ones
+//! ([`super::recurring`]), from the second request on that is given it, until an application holds one of its objects.
 
 #![expect(unsafe_code, reason = "reference counts are read here")]
 
-use std::sync::{Arc, Mutex};
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::{ffi, intern};
 
 use super::errors::ErrorStream;
 use super::input::Input;
@@ -21,9 +25,42 @@ use crate::app::Request;
 /// What belongs to one request.
 pub(super) struct Objects {
     pub(super) response: Py<StartResponse>,
+    /// The method of `response` that the application calls.
+    pub(super) start_response: Py<PyAny>,
     pub(super) errors: Py<ErrorStream>,
     pub(super) input: Py<Input>,
     pub(super) is_aborted: Py<IsAborted>,
+    /// Whose they are, but for `response`, which has the answer.
+    subject: Arc<Subject>,
+    place: Cell<Place>,
+}
+
+/// The request that several objects belong to now.
+pub(super) struct Subject(Mutex<Arc<Request>>);
+
+impl Subject {
+    pub(super) fn new(request: Arc<Request>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(request)))
+    }
+
+    pub(super) fn request(&self) -> Arc<Request> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, request: &Arc<Request>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = request.clone();
+    }
+}
+
+/// Where the objects of a set stand between two requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    /// Nowhere: they are new.
+    None,
+    /// In the list.
+    Spare,
+    /// In the list, and those for the environ in the template.
+    Template,
 }
 
 /// Objects that no request has; never waited for.
@@ -36,36 +73,63 @@ pub(super) struct SpareObjects {
 
 impl Objects {
     fn new(py: Python<'_>, request: &Arc<Request>) -> PyResult<Self> {
+        let subject = Subject::new(request.clone());
+        let response = Py::new(py, StartResponse::new(py, request)?)?;
         Ok(Self {
-            response: Py::new(py, StartResponse::new(py, request)?)?,
-            errors: Py::new(py, ErrorStream::new(request.clone()))?,
-            input: Py::new(py, Input::new(request.clone()))?,
-            is_aborted: Py::new(py, IsAborted::new(request.clone()))?,
+            start_response: response.getattr(py, intern!(py, "start_response"))?,
+            response,
+            errors: Py::new(py, ErrorStream::new(subject.clone()))?,
+            input: Py::new(py, Input::new(subject.clone()))?,
+            is_aborted: Py::new(py, IsAborted::new(subject.clone()))?,
+            subject,
+            place: Cell::new(Place::None),
         })
+    }
+
+    /// Whether they have come back from a request, so that they will perhaps do so again.
+    pub(super) fn may_recur(&self) -> bool {
+        self.place.get() == Place::Spare
+    }
+
+    /// Notes that the template has them now.
+    pub(super) fn note_kept(&self) {
+        self.place.set(Place::Template);
+    }
+
+    /// Whether the template has them.
+    pub(super) fn are_kept(&self) -> bool {
+        self.place.get() == Place::Template
     }
 
     fn assign(&self, request: &Arc<Request>) {
         self.response.get().assign(request);
-        self.errors.get().assign(request);
-        self.input.get().assign(request);
-        self.is_aborted.get().assign(request);
+        self.subject.change(request);
+    }
+
+    /// Lets all of them be about nothing.
+    fn clear(&self, nobody: &Arc<Request>) {
+        self.assign(nobody);
+        self.errors.get().clear();
+        self.input.get().clear();
     }
 
     /// Whether nobody else can reach any of them.
     fn are_ours(&self) -> bool {
-        is_single(&self.response)
-            && is_single(self.response.get().write())
-            && is_single(&self.errors)
-            && is_single(&self.input)
-            && is_single(&self.is_aborted)
+        let holders = if self.are_kept() { 2 } else { 1 };
+        is_held(&self.start_response, 1)
+            && is_held(&self.response, 2)
+            && is_held(self.response.get().write(), 1)
+            && is_held(&self.errors, holders)
+            && is_held(&self.input, holders)
+            && is_held(&self.is_aborted, holders)
     }
 }
 
-/// Whether there is one reference only. Said by a thread that is attached to the interpreter.
-fn is_single<T>(object: &Py<T>) -> bool {
+/// Whether there are no more references than ours. Said by a thread that is attached to the interpreter.
+fn is_held<T>(object: &Py<T>, holders: isize) -> bool {
     // SAFETY: the object is alive as long as this reference to it.
     let count = unsafe { ffi::Py_REFCNT(object.as_ptr()) };
-    count == 1
+    count == holders
 }
 
 impl SpareObjects {
@@ -86,12 +150,20 @@ impl SpareObjects {
         Ok(objects)
     }
 
-    /// Takes them back at the end of the request, unless the application goes on holding one.
-    pub(super) fn give_back(&self, _attached: Python<'_>, objects: Objects) {
-        let Some(nobody) = self.nobody.as_ref().filter(|_| objects.are_ours()) else { return };
-        objects.assign(nobody);
-        if let Ok(mut sets) = self.sets.try_lock() {
+    /// Takes them back at the end of the request, unless the application goes on holding one. `false` when they are in the
+    /// template, and have to be taken out.
+    pub(super) fn give_back(&self, _attached: Python<'_>, objects: Objects) -> bool {
+        let nobody = self.nobody.as_ref().filter(|_| objects.are_ours());
+        if let Some(nobody) = nobody
+            && let Ok(mut sets) = self.sets.try_lock()
+        {
+            objects.clear(nobody);
+            if !objects.are_kept() {
+                objects.place.set(Place::Spare);
+            }
             sets.push(objects);
+            return true;
         }
+        !objects.are_kept()
     }
 }

@@ -3,13 +3,16 @@
 //! A web server sends its own parameters first and in the same order, and browsers do the same with their headers. The names
 //! that the last requests began with, and the values of those that hardly change, stand in a dict that the next environ is a copy
 //! of: only what differs is set. A request that goes another way loses the rest of these names at once; a way is learnt when it
-//! was gone [`LEARNT_AFTER`] times in a row.
+//! was gone [`LEARNT_AFTER`] times in a row. The objects of a request stand there as well, as long as the same ones come again
+//! ([`super::objects`]).
 
 use fcgi_proto::{Pairs, Params};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use super::names::Names;
+use super::objects::Objects;
 use super::runs::{Runs, Walk};
 use super::strings::latin1;
 use crate::cgi::environ::{Essentials, Meaning};
@@ -27,7 +30,13 @@ pub(super) struct Recurring {
     /// Those that came behind them the last time, and how often it was these in a row.
     tail: Vec<usize>,
     repeats: u32,
+    /// The template has the objects of a set.
+    has_objects: bool,
 }
+
+/// A value and the `str` that was made of it. Where nothing is rewritten, path and target of a request are the same text under
+/// several names.
+pub(super) type Text<'py, 'r> = Option<(&'r [u8], Bound<'py, PyString>)>;
 
 /// What a request has behind the way.
 #[derive(Clone, Copy)]
@@ -48,20 +57,32 @@ impl Recurring {
             runs: Runs::default(),
             tail: Vec::new(),
             repeats: 0,
+            has_objects: false,
         })
     }
 
-    /// Makes the environ of a request, as far as the web server's parameters are concerned.
+    /// Makes the environ of a request, as far as the web server's parameters and the objects are concerned; gives the text of
+    /// its path as well, if it has met it.
     pub(super) fn environ<'py, 'r>(
         &mut self,
         py: Python<'py>,
         params: &'r Params,
+        objects: &Objects,
         essentials: &mut Essentials<'r>,
-    ) -> PyResult<Bound<'py, PyDict>> {
+    ) -> PyResult<(Bound<'py, PyDict>, Text<'py, 'r>)> {
         self.runs.renew(&self.names, &self.way);
+        if objects.may_recur() && !self.has_objects {
+            put_objects(self.template.bind(py), objects)?;
+            objects.note_kept();
+            self.has_objects = true;
+        }
         let environ = self.template.bind(py).copy()?;
+        if !objects.are_kept() {
+            put_objects(&environ, objects)?;
+        }
+        let mut path = None;
         let mut pairs = params.iter();
-        let steps = self.follow(&environ, &mut pairs, essentials)?;
+        let steps = self.follow(&environ, &mut pairs, essentials, &mut path)?;
         self.leave_way(&environ, steps)?;
         let mut tail = Tail { length: 0, is_same: true };
         for (name, value) in pairs {
@@ -79,20 +100,30 @@ impl Recurring {
             essentials.take(entry.meaning, value);
             match entry.kept(value) {
                 Some(text) => environ.set_item(&entry.name, text)?,
-                None if entry.meaning.is_passed() => self.set(&environ, at, value)?,
+                None if entry.meaning.is_passed() => self.set(&environ, at, value, &mut path)?,
                 None => {}
             }
         }
         self.learn(py, tail)?;
-        Ok(environ)
+        Ok((environ, path))
+    }
+
+    /// Lets go of the objects that it has, which an application goes on holding.
+    pub(super) fn forget_objects(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.has_objects = false;
+        let template = self.template.bind(py);
+        template.set_item(intern!(py, "wsgi.input"), py.None())?;
+        template.set_item(intern!(py, "wsgi.errors"), py.None())?;
+        template.set_item(intern!(py, "fcgi.is_aborted"), py.None())
     }
 
     /// Takes parameters as long as they have the expected names; gives their number. What stands in the template is not set.
-    fn follow<'r>(
+    fn follow<'py, 'r>(
         &mut self,
-        environ: &Bound<'_, PyDict>,
+        environ: &Bound<'py, PyDict>,
         pairs: &mut Pairs<'r>,
         essentials: &mut Essentials<'r>,
+        path: &mut Text<'py, 'r>,
     ) -> PyResult<usize> {
         let (mut step, mut walk) = (0, Walk::default());
         while step < self.way.len() {
@@ -110,7 +141,7 @@ impl Recurring {
             *pairs = ahead;
             essentials.take(entry.meaning, value);
             if entry.kept(value).is_none() && entry.meaning.is_passed() {
-                self.set(environ, at, value)?;
+                self.set(environ, at, value, path)?;
             }
             step += 1;
         }
@@ -119,10 +150,20 @@ impl Recurring {
     }
 
     /// Gives a name a value in the environ that is not the kept one, and keeps it if that is wanted.
-    fn set(&mut self, environ: &Bound<'_, PyDict>, at: usize, value: &[u8]) -> PyResult<()> {
+    fn set<'py, 'r>(
+        &mut self,
+        environ: &Bound<'py, PyDict>,
+        at: usize,
+        value: &'r [u8],
+        path: &mut Text<'py, 'r>,
+    ) -> PyResult<()> {
         let py = environ.py();
         let entry = &mut self.names[at];
-        let text = latin1(py, value);
+        let text = if matches!(entry.meaning, Meaning::RequestUri | Meaning::DocumentUri) {
+            text_of_path(py, value, path)
+        } else {
+            latin1(py, value)
+        };
         environ.set_item(&entry.name, &text)?;
         let was_kept = entry.kept_text().is_some();
         let is_kept = entry.change(value);
@@ -191,6 +232,26 @@ impl Recurring {
         (self.template, self.way) = (template.unbind(), way);
         Ok(())
     }
+}
+
+/// The `str` of a value that is the path of the request, or its target: the one made before, if it is the same.
+pub(super) fn text_of_path<'py, 'r>(
+    py: Python<'py>,
+    value: &'r [u8],
+    path: &mut Text<'py, 'r>,
+) -> Bound<'py, PyString> {
+    match path {
+        Some((known, text)) if *known == value => text.clone(),
+        _ => path.insert((value, latin1(py, value))).1.clone(),
+    }
+}
+
+/// Gives an environ the objects of a request.
+pub(super) fn put_objects(environ: &Bound<'_, PyDict>, objects: &Objects) -> PyResult<()> {
+    let py = environ.py();
+    environ.set_item(intern!(py, "wsgi.input"), &objects.input)?;
+    environ.set_item(intern!(py, "wsgi.errors"), &objects.errors)?;
+    environ.set_item(intern!(py, "fcgi.is_aborted"), &objects.is_aborted)
 }
 
 /// Lets a dict, and with it its copies, have room for [`SPARE_KEYS`] more. A dict grows with its keys and does not shrink with

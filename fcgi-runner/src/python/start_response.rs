@@ -43,8 +43,7 @@ impl StartResponse {
 
     /// Lets it be about the answer to a request, and to the former one no more.
     pub(super) fn assign(&self, request: &Arc<Request>) {
-        let mut answer = self.reply.answer.lock().unwrap_or_else(PoisonError::into_inner);
-        *answer = Answer::new(request.clone());
+        self.reply.answer.lock().unwrap_or_else(PoisonError::into_inner).renew(request.clone());
         self.reply.complaint.store(0, Ordering::Relaxed);
     }
 
@@ -90,8 +89,9 @@ impl Reply {
 
 #[pymethods]
 impl StartResponse {
+    /// What an application is given: a bound method, which the interpreter calls without a tuple of arguments.
     #[pyo3(signature = (status, headers, /, exc_info = None))]
-    fn __call__(
+    fn start_response(
         slf: &Bound<'_, Self>,
         status: &Bound<'_, PyAny>,
         headers: &Bound<'_, PyAny>,
@@ -108,7 +108,9 @@ impl StartResponse {
             }
             _ => {}
         }
-        let head = head(answer.request(), status, headers).map_err(|error| slf.get().complain(py, error))?;
+        let lines = answer.take_lines();
+        let head =
+            head(answer.request(), status, headers, lines).map_err(|error| slf.get().complain(py, error))?;
         answer.start(head);
         drop(answer);
         Ok(slf.get().write.clone_ref(py).into_any())
@@ -161,9 +163,14 @@ fn reraised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
 }
 
 /// Puts status and headers together.
-fn head(request: &Request, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<AnswerHead> {
+fn head(
+    request: &Request,
+    status: &Bound<'_, PyAny>,
+    headers: &Bound<'_, PyAny>,
+    lines: Vec<u8>,
+) -> PyResult<AnswerHead> {
     let refused = |error: HeadError| PyValueError::new_err(error.to_string());
-    let mut head = AnswerHead::new(request, native(status, "the status")?).map_err(refused)?;
+    let mut head = AnswerHead::new(request, native(status, "the status")?, lines).map_err(refused)?;
     let list = headers
         .cast::<PyList>()
         .map_err(|_| PyTypeError::new_err("the headers must be a list of (name, value) tuples"))?;

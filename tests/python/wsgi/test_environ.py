@@ -57,6 +57,25 @@ def test_names_and_values_are_those_of_the_request_whatever_came_before(server):
             assert not any(value is None for value in environ.values())
 
 
+def test_values_that_stay_for_long_and_change(server):
+    with server.connect() as connection:
+        for turn in range(240):
+            # Each changes sooner or later, the last ones so often that nobody would count on them any more.
+            said = {
+                "REMOTE_ADDR": f"10.0.0.{turn // 40}",
+                "SCRIPT_FILENAME": "/srv/app.fcgi" if turn % 60 else "/srv/other.fcgi",
+                "HTTP_X_EMPTY": "" if turn % 30 else "full",
+                "QUERY_STRING": "" if turn % 2 else f"turn={turn}",
+            }
+            path = "/dump" if turn % 3 else "/dump/"
+            target = f"{path}?{said['QUERY_STRING']}".rstrip("?")
+            connection.ask(target, said | {"REQUEST_URI": target, "DOCUMENT_URI": path})
+            environ = environ_of(connection.answer())
+            assert {name: environ[name] for name in said} == said
+            found = (environ["PATH_INFO"], environ["DOCUMENT_URI"], environ["REQUEST_URI"])
+            assert found == (path, path, target)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_habits_of_web_servers_change_nothing(server, seed):
     """Runs of requests that are alike, then others: what was learnt of the first must not be seen in the second."""

@@ -125,12 +125,20 @@ impl Connection {
             }
         };
         let total = parts.iter().map(|part| part.len()).sum();
-        let records: SmallVec<[_; 1]> = encode::stream_records(RecordType::STDOUT, key.id(), total).collect();
+        let records = encode::stream_records(RecordType::STDOUT, key.id(), total);
         let closing = ended.map(|ended| closing_records(key, ended.stderr_used));
-        let mut slices: Slices<'_> = outbox.iter().map(|piece| IoSlice::new(piece)).collect();
-        gather(&mut slices, &records, parts);
-        slices.extend(closing.iter().map(|(bytes, length)| IoSlice::new(&bytes[..*length])));
-        let result = self.write_all(&mut slices, false, blocker);
+        let closing = closing.as_ref().map_or(&[][..], |(bytes, length)| &bytes[..*length]);
+        let result = if total <= COPIED && outbox.is_empty() {
+            // To copy so little is cheaper than to have the kernel gather it.
+            let joined = Joined::new(records, parts, closing);
+            self.write_all(&mut [IoSlice::new(joined.bytes())], false, blocker)
+        } else {
+            let records: SmallVec<[_; 1]> = records.collect();
+            let mut slices: Slices<'_> = outbox.iter().map(|piece| IoSlice::new(piece)).collect();
+            gather(&mut slices, &records, parts);
+            slices.push(IoSlice::new(closing));
+            self.write_all(&mut slices, false, blocker)
+        };
         drop(writing);
         self.flush_outbox();
         if let Some(ended) = ended {
@@ -221,6 +229,9 @@ impl Link for Connection {
 /// The buffers of a gathered write; the answer to a small request has four or five.
 type Slices<'a> = SmallVec<[IoSlice<'a>; 8]>;
 
+/// Pieces of an answer up to this length are copied into one, in bytes.
+const COPIED: usize = 960;
+
 /// Lays records out for one gathered write: each header, its share of the parts, its padding.
 fn gather<'a>(slices: &mut Slices<'a>, records: &'a [StreamChunk], parts: &'a [&'a [u8]]) {
     let mut rest = parts.iter();
@@ -242,6 +253,37 @@ fn gather<'a>(slices: &mut Slices<'a>, records: &'a [StreamChunk], parts: &'a [&
         if record.padding > 0 {
             slices.push(IoSlice::new(&encode::PADDING[..record.padding]));
         }
+    }
+}
+
+/// A small piece of an answer, which is one record at most, with what closes it behind.
+struct Joined {
+    room: [u8; COPIED + 64],
+    length: usize,
+}
+
+impl Joined {
+    fn new(records: impl Iterator<Item = StreamChunk>, parts: &[&[u8]], closing: &[u8]) -> Self {
+        let mut joined = Self { room: [0; COPIED + 64], length: 0 };
+        for record in records {
+            joined.push(&record.header);
+            for part in parts {
+                joined.push(part);
+            }
+            joined.push(&encode::PADDING[..record.padding]);
+        }
+        joined.push(closing);
+        joined
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        self.room[self.length..end].copy_from_slice(bytes);
+        self.length = end;
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.room[..self.length]
     }
 }
 
@@ -278,6 +320,19 @@ mod tests {
         assert!(bytes[65_008..65_536].iter().all(|byte| *byte == 2));
         assert_eq!(&bytes[65_536..65_544], [1, 6, 0, 1, 0x01, 0xd8, 0, 0]);
         assert_eq!(bytes.len(), 66_000 + 16);
+    }
+
+    #[test]
+    fn joins_a_small_piece_with_its_end() {
+        let id = fcgi_proto::RequestId::new(1).unwrap();
+        let records = |length| encode::stream_records(RecordType::STDOUT, id, length);
+        let joined = Joined::new(records(9), &[b"Head:", b"", b"body"], b"the end");
+        assert_eq!(joined.bytes(), b"\x01\x06\0\x01\0\x09\x07\0Head:body\0\0\0\0\0\0\0the end");
+        assert_eq!(Joined::new(records(0), &[b""], b"the end").bytes(), b"the end");
+        // The longest one, with as much padding as there can be.
+        let body = [b'x'; COPIED - 7];
+        let joined = Joined::new(records(body.len()), &[&body], &[0; 32]);
+        assert_eq!(joined.bytes().len(), 8 + COPIED + 32);
     }
 
     #[test]

@@ -140,8 +140,11 @@ impl EventLoop {
     /// Takes in who has waited for long enough to be served in turn with those that are kept. Nobody else is idle, or would
     /// have come before.
     pub(super) fn take_in_elders(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
+        if !self.is_held_up() {
+            return;
+        }
         let Some(than) = Instant::now().checked_sub(self.queues.pause()) else { return };
-        if self.is_held_up() && self.queues.has_elder(&self.listeners, than) {
+        if self.queues.has_elder(&self.listeners, than) {
             for index in 0..self.listeners.len() {
                 if self.queues.waits(index, than) {
                     // A listener that is broken is found out when it is its turn.
