@@ -7,6 +7,7 @@
 //! go of it there itself, and forks with the interpreter's own hooks. Nothing relies on that lock to keep threads apart, so a
 //! free-threaded interpreter stays one.
 
+mod afterlife;
 mod caller;
 mod variables;
 
@@ -52,6 +53,7 @@ fn serve(
     filter: Option<Py<PyAny>>,
 ) -> PyResult<bool> {
     check_virtualenv(py, &words)?;
+    afterlife::cancel();
     let caller = Caller::save()?;
     let callables = ByRole { responder: application, authorizer, filter };
     let host =
@@ -70,6 +72,10 @@ fn serve(
     match ended {
         Ok(Ended::Stopped | Ended::Printed) => Ok(false),
         Ok(Ended::HungUp) => Ok(true),
+        Ok(Ended::Renewed(successor)) => {
+            afterlife::arrange(successor);
+            Ok(false)
+        }
         Ok(Ended::Launched(status) | Ended::Asked(status)) => Err(PySystemExit::new_err(status)),
         Err(problem) => Err(start_error(py, &problem)),
     }

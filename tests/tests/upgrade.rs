@@ -262,19 +262,6 @@ fn the_new_server_hands_nothing_on_to_workers() {
 }
 
 #[test]
-fn whoever_is_started_for_a_socket_stays() {
-    let sandbox = Sandbox::new();
-    let listener = UnixListener::bind(sandbox.path("s.sock")).unwrap();
-    let mut command = sandbox.command(&["web:application", "method=prefork", "maxspare=1"]);
-    command.stdin(Stdio::from(OwnedFd::from(listener)));
-    let server = sandbox.serve_silently(&mut command, sandbox.unix("s.sock"));
-    server.signal(Signal::SIGUSR2);
-    server.wait_for_err("the upgrade was given up");
-    assert!(server.err().contains("descriptor 0"), "{}", server.err());
-    assert_eq!(server.get("/version").text(), "one");
-}
-
-#[test]
 fn a_stop_in_the_middle_stops_both() {
     let sandbox = Sandbox::new();
     let old = sandbox.daemon(&["maxspare=1", "errlog=e.log"]);

@@ -354,14 +354,20 @@ fn a_number_in_a_file_may_have_a_sign() {
 #[test]
 fn a_text_that_no_system_call_takes_is_refused_at_once() {
     for (toml, expected) in [
-        ("socket = \"/s\\u0000\"\n", "`socket=/s\\0` is not text without NUL (DIR/c.toml, line 1)"),
-        ("app = \"a\\u0000:b\"\n", "`app=a\\0:b` is not UTF-8 text without NUL (DIR/c.toml, line 1)"),
-        ("pythonpath = \"a:\\u0000\"\n", "`pythonpath=a:\\0` is not text without NUL (DIR/c.toml, line 1)"),
-        ("static = \"/a/=\\u0000\"\n", "`static=/a/=\\0` is not a URL and a directory (DIR/c.toml, line 1)"),
-        ("http = \"h\\u0000:80\"\n", "`http=h\\0:80` is not an address (DIR/c.toml, line 1)"),
+        ("socket = \"/s\\u0000\"\n", "`socket=/s\\u{0}` is not text without NUL (DIR/c.toml, line 1)"),
+        ("app = \"a\\u0000:b\"\n", "`app=a\\u{0}:b` is not UTF-8 text without NUL (DIR/c.toml, line 1)"),
+        (
+            "pythonpath = \"a:\\u0000\"\n",
+            "`pythonpath=a:\\u{0}` is not text without NUL (DIR/c.toml, line 1)",
+        ),
+        (
+            "static = \"/a/=\\u0000\"\n",
+            "`static=/a/=\\u{0}` is not a URL and a directory (DIR/c.toml, line 1)",
+        ),
+        ("http = \"h\\u0000:80\"\n", "`http=h\\u{0}:80` is not an address (DIR/c.toml, line 1)"),
         (
             "scriptname = \"/\\u0000\"\n",
-            "`scriptname=/\\0` is not a path that begins with a slash (DIR/c.toml, line 1)",
+            "`scriptname=/\\u{0}` is not a path that begins with a slash (DIR/c.toml, line 1)",
         ),
     ] {
         assert_eq!(cause_in_file(toml), expected, "{toml}");

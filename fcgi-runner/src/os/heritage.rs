@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
@@ -56,6 +56,24 @@ impl Bequest {
         let _ = write!(self.words, "{separator}{name}:{names}:{numbers}");
         self.fds.extend(raw);
     }
+
+    /// Has a program find it when it is executed. What is done here is done after all else that the command was told to do.
+    pub(super) fn give_to(&self, command: &mut Command) {
+        if self.words.is_empty() {
+            return;
+        }
+        command.env(VARIABLE, &self.words);
+        let kept = self.fds.clone();
+        let keep = move || {
+            kept.iter().try_for_each(|fd| {
+                let fd = stdio::borrow(*fd).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
+                fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+                Ok(())
+            })
+        };
+        // SAFETY: the closure makes a few system calls, and allocates nothing.
+        unsafe { command.pre_exec(keep) };
+    }
 }
 
 #[cfg(test)]
@@ -79,20 +97,30 @@ impl Again {
     /// # Errors
     /// When it is not there, or cannot be run.
     pub fn start(&self, bequest: &Bequest, mask: OriginalMask) -> io::Result<ProcessId> {
-        let kept = bequest.fds.clone();
+        Self::start_command(self.command(), bequest, mask)
+    }
+
+    /// As [`Again::start`], with nothing on descriptor 0.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_without_input(&self, bequest: &Bequest, mask: OriginalMask) -> io::Result<ProcessId> {
+        let mut command = self.command();
+        command.stdin(Stdio::null());
+        Self::start_command(command, bequest, mask)
+    }
+
+    /// The program as it was started, and nothing of what was told to this process alone.
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         let variables = self.environment.iter().filter(|(name, _)| !STALE.iter().any(|stale| name == stale));
         command.args(&self.arguments).current_dir(&self.folder).env_clear();
-        command.envs(variables.map(|(name, value)| (name, value))).env(VARIABLE, &bequest.words);
-        let prepare = move || {
-            kept.iter().try_for_each(|fd| {
-                let fd = stdio::borrow(*fd).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
-                fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
-                Ok(())
-            })
-        };
-        // SAFETY: the closure makes a few system calls, and allocates nothing.
-        unsafe { command.pre_exec(prepare) };
+        command.envs(variables.map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn start_command(mut command: Command, bequest: &Bequest, mask: OriginalMask) -> io::Result<ProcessId> {
+        bequest.give_to(&mut command);
         fork::execute(&mut command, mask)
     }
 }

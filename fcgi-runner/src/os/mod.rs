@@ -36,6 +36,7 @@ pub mod socket;
 mod socket_file;
 pub mod sources;
 pub mod stdio;
+pub mod successor;
 pub mod thread;
 pub mod users;
 pub mod wake;

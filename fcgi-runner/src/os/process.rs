@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "the environment is changed here")]
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -29,6 +29,23 @@ pub fn program(called: &OsStr) -> Option<PathBuf> {
     let leads_here =
         |path: &PathBuf| path.is_absolute() && path.canonicalize().is_ok_and(|path| path == real);
     named.filter(leads_here).or(Some(real))
+}
+
+/// The environment that this process was started with, as the kernel keeps it, whatever has become of it; `None` where a program
+/// has written something else in its place, as those do that change their title.
+pub fn first_environment() -> Option<Vec<(OsString, OsString)>> {
+    read_environment(&std::fs::read("/proc/self/environ").ok()?)
+}
+
+fn read_environment(bytes: &[u8]) -> Option<Vec<(OsString, OsString)>> {
+    let variables = bytes.strip_suffix(&[0])?.split(|byte| *byte == 0);
+    let owned = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    variables
+        .map(|variable| {
+            let at = variable.iter().position(|byte| *byte == b'=').filter(|at| *at > 0)?;
+            Some((owned(&variable[..at]), owned(&variable[at + 1..])))
+        })
+        .collect()
 }
 
 /// Takes a variable out of the environment. To be called only while this process has one thread.
@@ -83,4 +100,22 @@ pub fn name() -> CString {
 pub fn rename(name: &CStr) {
     // The kernel refuses nothing but bad addresses.
     let _ = prctl::set_name(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_read_as_it_is_or_not_at_all() {
+        let found = read_environment(b"A=1\0B=x=y\0C=\0").unwrap();
+        let pair = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        assert_eq!(found, [pair("A", "1"), pair("B", "x=y"), pair("C", "")]);
+        for other in [&b""[..], b"A=1", b"python: worker\0", b"A=1\0\0\0", b"=1\0"] {
+            assert_eq!(read_environment(other), None, "{other:?}");
+        }
+        assert!(
+            first_environment().is_some_and(|variables| variables.iter().any(|(name, _)| name == "PATH"))
+        );
+    }
 }

@@ -87,6 +87,14 @@ pub fn survive_file_size_limit() {
 }
 
 impl OriginalMask {
+    /// The mask of this thread, which nobody has changed.
+    ///
+    /// # Errors
+    /// None that a program could cause.
+    pub fn of_this_thread() -> io::Result<Self> {
+        Ok(Self(SigSet::thread_get_mask()?))
+    }
+
     /// Gives the process its old mask back.
     pub fn restore(self) {
         // Setting a mask that the kernel itself handed out cannot fail.
@@ -149,6 +157,11 @@ pub fn install_worker_handlers(alone: bool) -> io::Result<WorkerSignals> {
         registered.push(signal_hook::low_level::pipe::register(*signal, finish_writer.try_clone()?)?);
     }
     registered.push(signal_hook::low_level::pipe::register(SIGQUIT, quit_writer)?);
+    if alone {
+        TOLD_TO_END.get_or_init(|| {
+            finishing.iter().copied().chain([SIGQUIT]).try_fold(Arc::default(), note_in).ok()
+        });
+    }
     if !alone {
         // A handler that does nothing, and not "ignore", which the children of the application would inherit.
         let ignored = Arc::new(AtomicBool::new(false));
@@ -201,6 +214,20 @@ extern "C" fn pass(_signal: libc::c_int) {}
 pub fn hung_up() -> bool {
     HUNG_UP.swap(false, Ordering::AcqRel)
 }
+
+/// Whether a signal has come that ends a worker without a master, since the first one of this process. It is noted for ever, so
+/// that none is lost between the end of a worker and what follows it.
+pub fn told_to_end() -> bool {
+    TOLD_TO_END.get().is_some_and(|told| told.as_ref().is_none_or(|told| told.load(Ordering::Acquire)))
+}
+
+fn note_in(flag: Arc<AtomicBool>, signal: i32) -> io::Result<Arc<AtomicBool>> {
+    signal_hook::flag::register(signal, flag.clone())?;
+    Ok(flag)
+}
+
+/// Nothing in it: it cannot be told.
+static TOLD_TO_END: OnceLock<Option<Arc<AtomicBool>>> = OnceLock::new();
 
 static HUNG_UP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 

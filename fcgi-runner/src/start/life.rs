@@ -14,11 +14,11 @@ use crate::os::channel::{Line, Report};
 use crate::os::handoff::Handoff;
 use crate::os::listener::Listener;
 use crate::os::scoreboard::{Phase, Scoreboard};
-use crate::os::watch::Watch;
 use crate::status::About;
 use crate::telemetry::RequestLogs;
 use crate::worker::gate::Gate;
 use crate::worker::pool::ThreadRules;
+use crate::worker::renewal::Renewal;
 use crate::worker::settings::{Feeding, Settings, SpareBuffer};
 use crate::worker::{OwnPages, WearLimits, Worker, warden};
 
@@ -86,17 +86,17 @@ impl Plan<'_> {
         self.finish(Worker { line: Some(line), ..self.worker(app, slot) })
     }
 
-    /// The life of a process without a master; it ends when a file that it is to watch has changed.
+    /// The life of a process without a master.
     pub(super) fn live_alone(
         &self,
         app: Arc<dyn Application>,
         first: Option<OwnedFd>,
-        watch: Option<Watch>,
+        renewal: Renewal,
     ) -> i32 {
         self.board.open_slot(0, self.threads.map_or(1, |rules| rules.max_threads));
         self.board.slot(0).set_pid(std::process::id());
         self.board.slot(0).set_phase(Phase::Serving);
-        self.finish(Worker { first, watch, ..self.worker(app, 0) })
+        self.finish(Worker { first, renewal: Some(renewal), ..self.worker(app, 0) })
     }
 
     fn finish(&self, worker: Worker) -> i32 {
@@ -127,7 +127,7 @@ impl Plan<'_> {
             board: self.board.clone(),
             slot,
             first: None,
-            watch: None,
+            renewal: None,
             threads: self.threads,
             wear: WearLimits {
                 max_requests: self.config.max_requests,

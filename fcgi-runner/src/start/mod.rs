@@ -17,6 +17,7 @@ mod logs;
 mod operator;
 mod preview;
 mod problem;
+mod rehearsal;
 mod rights;
 mod serve;
 mod sites;
@@ -46,6 +47,7 @@ use crate::os::daemon::{self, Role, Verdict};
 use crate::os::process;
 use crate::os::signals;
 use crate::os::stdio::{self, LogFiles};
+use crate::os::successor::Successor;
 use crate::python::{PythonHost, PythonOptions, Target};
 use crate::telemetry;
 
@@ -64,10 +66,12 @@ pub struct Door<'d> {
 }
 
 /// What became of a call of [`run`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub enum Ended {
     /// The server has stopped as asked.
     Stopped,
+    /// The server has stopped, and its program is to be executed anew when this process is done.
+    Renewed(Arc<Successor>),
     /// The server has stopped by `SIGHUP`, so that its caller can start it again.
     HungUp,
     /// This process has only started the server, which lives in another one; it ends with this status.
@@ -82,12 +86,22 @@ pub enum Ended {
 pub fn main(words: &[OsString], door: &Door<'_>) -> u8 {
     match run(words, door) {
         Ok(Ended::Launched(status) | Ended::Asked(status)) => status,
+        Ok(Ended::Renewed(successor)) if !signals::told_to_end() => {
+            tell(&renewal_failed(&successor, &successor.take_over()).to_string());
+            ExitStatus::Failure as u8
+        }
         Ok(_) => ExitStatus::Stopped as u8,
         Err(problem) => {
             tell(&problem.to_string());
             problem.status as u8
         }
     }
+}
+
+/// What is said of a program that cannot be executed anew.
+pub fn renewal_failed(successor: &Successor, error: &std::io::Error) -> Problem {
+    let message = format!("`{}` cannot be executed anew: {error}", successor.program().display());
+    Problem::new(ExitStatus::Failure, Code::RENEWAL_GIVEN_UP, message, "")
 }
 
 /// As [`main`], for callers that want to know how it ended.
@@ -138,7 +152,12 @@ fn start(
     let environment = |name: &str| std::env::var(name).ok();
     let found = discover(config, door.given, environment)?;
     let inherits = !surroundings.listeners.borrow().is_empty();
-    let address = Address::decide(config, inherits, environment)?;
+    // The socket of a rehearsal is with the process that has started it.
+    let address = if surroundings.is_rehearsal {
+        Address::WebServer
+    } else {
+        Address::decide(config, inherits, environment)?
+    };
     check_responder(config, &address, &found)?;
     let mut standing = Standing::decide(config)?;
     standing.access = Access::decide(config, &address, standing.uid(), environment)?;
@@ -156,6 +175,9 @@ fn start(
     let roles = found.targets.roles();
     let folders = found.search_path.clone();
     let host: Arc<dyn Host> = host(config, door, found);
+    if surroundings.is_rehearsal {
+        return rehearsal::run(config, &standing, &*host, verdict);
+    }
     let mut server =
         Server::bind(config, surroundings, address, host.clone(), roles, standing.clone(), logs.clone())?;
     if let Some(warning) = standing.warning().filter(|_| !surroundings.is_heir) {

@@ -45,7 +45,7 @@ pub(super) struct Server<'s> {
     pub(super) listeners: Arc<[Listener]>,
     preview: Option<Preview>,
     pub(super) doors: Doors,
-    standing: Standing,
+    pub(super) standing: Standing,
     pub(super) logs: LogFiles,
     /// Where the application's modules are looked for.
     pub(super) folders: Vec<PathBuf>,
@@ -139,7 +139,7 @@ impl<'s> Server<'s> {
         let inherited = self.surroundings.handoff.take();
         self.takes_connections = inherited.is_some();
         let handoff = match inherited {
-            _ if alone => None,
+            _ if alone && !self.starts_anew() => None,
             Some(handoff) => Some(Arc::new(handoff)),
             None => Some(Arc::new(Handoff::new().map_err(|error| system(&error))?)),
         };
@@ -192,6 +192,9 @@ impl<'s> Server<'s> {
             }
             Outcome::Stopped => Ok(Ended::Stopped),
             Outcome::HungUp => Ok(Ended::HungUp),
+            Outcome::Renewed => {
+                Ok(self.successor(plan.handoff.clone())?.map_or(Ended::Stopped, Ended::Renewed))
+            }
             Outcome::NeverServed(failure) => Err(failure.into()),
             Outcome::FrontDied => {
                 let (cause, hint) = ("the preview front has died", "see the messages above");
@@ -326,6 +329,7 @@ impl<'s> Server<'s> {
             usr1_finishes: self.address == Address::WebServer,
             manager: self.surroundings.manager.as_ref(),
             succession: &|control, mask| self.start_heir(pidfile, plan.handoff.as_deref(), control, mask),
+            renews_in_place: self.address == Address::WebServer,
             is_heir: self.surroundings.is_heir,
             watched: develop::watched(self.config, &*self.host, &self.folders, self.script()),
         })

@@ -1,9 +1,12 @@
 //! Starting the server that takes the place of this one, with what it inherits.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
+use super::Problem;
 use super::address::Address;
 use super::serve::Server;
+use super::system;
 use crate::os::daemon::{VerdictReader, verdict_pipe};
 use crate::os::fork::ProcessId;
 use crate::os::handoff::Handoff;
@@ -11,6 +14,7 @@ use crate::os::heritage::Bequest;
 use crate::os::listener::HEIRLOOM;
 use crate::os::pidfile::Pidfile;
 use crate::os::signals::OriginalMask;
+use crate::os::successor::{self, Successor};
 use crate::supervisor::control::Control;
 use std::os::fd::AsFd;
 
@@ -32,6 +36,10 @@ impl Server<'_> {
         let Some(again) = &self.surroundings.again else {
             return Err("it is not known how this program was started".to_owned());
         };
+        if self.address == Address::WebServer {
+            let cannot = |error| format!("`{}` cannot be started: {error}", again.program.display());
+            return successor::rehearse(again, mask).map_err(cannot);
+        }
         let (reader, verdict) =
             verdict_pipe().map_err(|error| format!("the system refuses what an upgrade needs: {error}"))?;
         let mut bequest = Bequest::default();
@@ -54,12 +62,18 @@ impl Server<'_> {
         }
     }
 
+    /// How this process goes on as its own successor, if it can.
+    pub(super) fn successor(&self, handoff: Option<Arc<Handoff>>) -> Result<Option<Arc<Successor>>, Problem> {
+        let (Some(again), Some(listener)) = (&self.surroundings.again, self.listeners.first()) else {
+            return Ok(None);
+        };
+        let successor = Successor::new(again, listener.as_fd(), handoff).map_err(|error| system(&error))?;
+        Ok(Some(Arc::new(successor)))
+    }
+
     /// Why no other process can take the place of this one.
     fn must_stay(&self) -> Option<&'static str> {
         match self.address {
-            Address::WebServer | Address::Cgi => {
-                Some("whoever has put the socket on descriptor 0 starts this server, and the next one")
-            }
             _ if self.config.http.is_some() => Some("the preview (`http`) cannot be handed over"),
             _ if std::process::id() == 1 => Some(
                 "a container ends with its first process, which this is: start a new container, or reload",

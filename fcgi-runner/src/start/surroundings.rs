@@ -2,7 +2,6 @@
 //! that neither workers nor what applications start can take it for theirs.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::{Door, doors};
@@ -11,6 +10,8 @@ use crate::os::handoff::Handoff;
 use crate::os::heritage::{self, Again, Heirloom, Heritage};
 use crate::os::listener::{self, Listener};
 use crate::os::notify::{self, ServiceManager};
+use crate::os::process;
+use crate::os::successor::REHEARSAL;
 use crate::sites::PROBLEM;
 use crate::supervisor::control;
 
@@ -24,6 +25,8 @@ pub(super) struct Surroundings {
     pub(super) again: Option<Again>,
     /// Another server is waiting for this one to take its place.
     pub(super) is_heir: bool,
+    /// This process is to find out whether it could serve, and to end then.
+    pub(super) is_rehearsal: bool,
     /// Its sockets, until they are taken.
     pub(super) listeners: RefCell<Vec<Listener>>,
     /// Those at which it tells its status.
@@ -63,6 +66,7 @@ impl Surroundings {
             script,
             again,
             is_heir: verdict.is_some(),
+            is_rehearsal: heritage.take(REHEARSAL).is_some(),
             listeners: visited,
             doors,
             controls,
@@ -102,6 +106,7 @@ fn again(door: &Door<'_>) -> Option<Again> {
         by_name.filter(|path| path.is_absolute() && path.canonicalize().is_ok_and(|real| real == here));
     let folder = folder.unwrap_or(here);
     let program = folder.join(program);
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    // A script may have changed its own for the modules that it imports, and will do so again.
+    let environment = process::first_environment().unwrap_or_else(|| std::env::vars_os().collect());
     Some(Again { program, arguments, folder, environment })
 }

@@ -147,7 +147,12 @@ impl Master<'_> {
 
     pub(super) fn tell_worker(&mut self, id: WorkerId, order: Order) {
         let is_last = self.outcome == Some(Outcome::HandedOver) && !self.heir_takes_connections;
-        let order = if order == Order::Retire && is_last { Order::Stop } else { order };
+        let order = match order {
+            Order::Retire if is_last => Order::Stop,
+            // Those who wait are served by the workers of this process as it will be.
+            Order::Stop if self.outcome == Some(Outcome::Renewed) => Order::Retire,
+            order => order,
+        };
         if order == Order::Stop {
             self.release();
         }

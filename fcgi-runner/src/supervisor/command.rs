@@ -101,6 +101,7 @@ impl Master<'_> {
             Command::Stop => self.stop(),
             Command::StopNow => {
                 self.tell_stopping();
+                self.forget_renewal();
                 self.tell_policy(Event::StopNow);
             }
             Command::ReopenLogs => self.reopen_logs(),
@@ -158,7 +159,9 @@ impl Master<'_> {
 
     fn stop(&mut self) {
         self.tell_stopping();
-        self.tell_policy(Event::Stop);
+        if !self.forget_renewal() {
+            self.tell_policy(Event::Stop);
+        }
     }
 
     pub(super) fn hang_up(&mut self) {

@@ -91,6 +91,9 @@ pub struct Job<'m> {
     pub manager: Option<&'m ServiceManager>,
     pub watched: Watched,
     pub succession: Succession<'m>,
+    /// A new server is this process with its program executed anew, and what is started beside it only finds out whether that
+    /// would serve.
+    pub renews_in_place: bool,
     /// Another server has started this one to take its place, and speaks for both until this one serves.
     pub is_heir: bool,
 }

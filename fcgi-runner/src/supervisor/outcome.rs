@@ -24,6 +24,8 @@ pub enum Outcome {
     Stopped,
     /// As [`Outcome::Stopped`], asked for by `SIGHUP` where that could not mean a reload.
     HungUp,
+    /// As [`Outcome::Stopped`]: this process becomes the new server.
+    Renewed,
     NeverServed(Failure),
     /// The preview front died.
     FrontDied,

@@ -41,11 +41,8 @@ impl Master<'_> {
 
     /// Starts a new server, unless one is starting.
     pub(super) fn upgrade(&mut self) {
-        if self.released || !self.policy.is_announced() || self.heir.is_some() {
-            tracing::warn!(
-                code = %Code::NOT_NOW,
-                "no upgrade now: the server is starting, stopping, or being upgraded"
-            );
+        if self.heir.is_some() {
+            tracing::warn!(code = %Code::NOT_NOW, "no upgrade now: the server is being upgraded");
             return;
         }
         self.tell_reloading();
@@ -72,6 +69,7 @@ impl Master<'_> {
         let Some(heir) = &mut self.heir else { return };
         match heir.verdict.poll() {
             None => {}
+            Some((0, _)) if self.job.renews_in_place => self.follow_in_place(),
             Some((0, words)) => self.hand_over(&words),
             Some((_, text)) if text.is_empty() => {
                 // It ends: how, is heard soon.
@@ -102,12 +100,35 @@ impl Master<'_> {
         self.tell_policy(Event::HandOver);
     }
 
-    fn give_up_heir(&mut self, reason: &str) {
+    fn follow_in_place(&mut self) {
         if let Some(heir) = self.heir.take() {
             let _ = self.poller.forget(&heir.verdict);
-            fork::quit(heir.process);
+        }
+        tracing::info!("the new server could serve: this process becomes it, when its requests are done");
+        self.trouble = None;
+        self.note_upgrade(Ok(std::process::id()));
+        self.outcome = Some(Outcome::Renewed);
+        self.release();
+        self.tell_policy(Event::Stop);
+    }
+
+    /// This process is to end for good; gives whether it was ending to become the new server.
+    pub(super) fn forget_renewal(&mut self) -> bool {
+        self.outcome.take_if(|outcome| *outcome == Outcome::Renewed).is_some()
+    }
+
+    fn give_up_heir(&mut self, reason: &str) {
+        if self.drop_heir() {
             self.end_upgrade(reason);
         }
+    }
+
+    /// Ends a new server that does not serve yet, if there is one.
+    pub(super) fn drop_heir(&mut self) -> bool {
+        let Some(heir) = self.heir.take() else { return false };
+        let _ = self.poller.forget(&heir.verdict);
+        fork::quit(heir.process);
+        true
     }
 
     fn end_upgrade(&mut self, reason: &str) {

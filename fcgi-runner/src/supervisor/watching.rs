@@ -12,7 +12,7 @@ use crate::os::watch::Watch;
 pub struct Watched {
     /// A change of these is a reload.
     pub touched: Option<Watch>,
-    /// A change of this ends the server, so that whoever has started it starts the new one.
+    /// A change of this replaces the server.
     pub script: Option<Watch>,
     /// A change of these replaces the workers at once.
     pub sources: Option<Sources>,
@@ -25,13 +25,17 @@ impl Master<'_> {
             return;
         }
         if let Some(file) = self.job.watched.script.as_mut().and_then(|watch| watch.look(now)) {
-            tracing::info!(file = %file.display(), "the script has changed: finishing, so that it is started anew");
-            self.job.watched.script = None;
-            self.obey(Command::Stop);
+            tracing::info!(file = %file.display(), "the script has changed");
+            // One that has begun with what was there before is of no use.
+            self.drop_heir();
+            self.obey(Command::Upgrade);
         }
         if let Some(file) = self.job.watched.touched.as_mut().and_then(|watch| watch.look(now)) {
             tracing::info!(file = %file.display(), "touched");
-            if self.job.host.is_given() {
+            if self.job.host.is_given() && self.job.renews_in_place {
+                self.drop_heir();
+                self.obey(Command::Upgrade);
+            } else if self.job.host.is_given() {
                 self.hang_up();
             } else {
                 self.obey(Command::Reload);

@@ -8,6 +8,7 @@ mod intake;
 mod own_pages;
 pub mod pool;
 mod queues;
+pub mod renewal;
 mod rescue;
 mod service;
 pub mod settings;
@@ -28,6 +29,7 @@ use self::gate::Gate;
 pub use self::own_pages::OwnPages;
 use self::pool::{Counts, Crew, LoopHandle, Reserve, ThreadRules};
 use self::queues::Queues;
+use self::renewal::Renewal;
 pub use self::service::Service;
 use self::settings::{Feeding, Settings};
 use self::warden::{Post, Rules, Warden};
@@ -43,7 +45,6 @@ use crate::os::poller::{Poller, ReadyList};
 use crate::os::scoreboard::Scoreboard;
 use crate::os::signals;
 use crate::os::wake::Wake;
-use crate::os::watch::Watch;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::slow::SlowLog;
 
@@ -56,13 +57,14 @@ pub struct Worker {
     pub gate: Option<Arc<Gate>>,
     /// The line to the master; without one, the worker is alone and signals are its own business.
     pub line: Option<Line>,
+    /// The queue of connections between siblings; for a worker that is alone, between it and the one that follows it.
     pub handoff: Option<Arc<Handoff>>,
     pub board: Arc<Scoreboard>,
     pub slot: usize,
     /// A connection to begin with; without listeners, the worker ends with it.
     pub first: Option<OwnedFd>,
-    /// Files whose change is the end of a worker that is alone.
-    pub watch: Option<Watch>,
+    /// What follows a worker that is alone.
+    pub renewal: Option<Renewal>,
     /// `None`: one application thread, which is the loop's own.
     pub threads: Option<ThreadRules>,
     pub wear: WearLimits,
@@ -104,10 +106,11 @@ impl Worker {
                 line: line.clone(),
                 feeding: feeding.clone(),
                 loop_wake: wake.clone(),
+                successor: self.renewal.as_ref().and_then(Renewal::successor),
             },
             &service,
         )?;
-        let has_siblings = self.handoff.is_some();
+        let has_siblings = self.handoff.is_some() && line.is_some();
         let files = limits::raise_open_files();
         let by_files = files.saturating_sub(RESERVED_FILES).max(files / 2).max(1);
         let counts = self.threads.map(|rules| Arc::new(Counts::new(rules)));
@@ -149,7 +152,7 @@ impl Worker {
             accept_again_at: None,
             swept_at: Instant::now(),
             alarm: Alarm::new()?,
-            watch: self.watch,
+            renewal: self.renewal,
         });
         let threads = self.threads.zip(counts);
         let mut parts = Some((event_loop, self.first, handle));

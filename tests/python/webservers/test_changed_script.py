@@ -1,6 +1,8 @@
-"""A changed `.fcgi` file behind the web servers that start it themselves: the next visitor sees new code."""
+"""A changed `.fcgi` file behind the web servers that start it themselves: new code, and no visitor is sent away."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -10,16 +12,18 @@ from support.webserver import Apache, Lighttpd
 
 # The first line is the interpreter that has the package.
 SCRIPT = """#!{python}
-import os
+import os, time
 from fcgi_runner import serve
+
+begun = time.monotonic_ns()
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"{version} %d" % os.getpid()]
+    return [b"{version} %d %d" % (os.getpid(), begun)]
 
 serve(application, {options})
 """
-OPTIONS = {"alone": "", "threads": "method='threaded'", "master": "method='prefork', maxspare=2"}
+OPTIONS = {"alone": "", "threads": "method='threaded'", "master": "method='prefork', maxspare=2", "worn": "maxrequests=25, jitter=0"}
 
 
 class Host:
@@ -51,9 +55,37 @@ class Host:
         places.give_away(self.root)
 
     def visit(self):
-        """The status, and the text: the version and the process that have answered."""
+        """The status, and the text: the version, the process that has answered, and its beginning."""
         answer = requests.get(self.address, timeout=20)
         return answer.status_code, answer.text
+
+
+class Visitors:
+    """Two who ask all the time."""
+
+    def __init__(self, host):
+        self._host, self._enough = host, threading.Event()
+        self.answers = []
+        self._pool = ThreadPoolExecutor(2)
+        self._asking = [self._pool.submit(self._ask) for _ in range(2)]
+
+    def _ask(self):
+        while not self._enough.is_set():
+            self.answers.append(self._host.visit())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._enough.set()
+        self._pool.shutdown()
+        assert not [asking.exception() for asking in self._asking if asking.exception()]
+
+    def seen(self, number):
+        """What stands there in the texts; each answer has to be a good one."""
+        bad = [answer for answer in self.answers if answer[0] != 200]
+        assert not bad, f"{len(bad)} of {len(self.answers)}: {bad[0]}\n{self._host.web.logs()}"
+        return {text.split()[number] for _, text in list(self.answers)}
 
 
 @pytest.fixture
@@ -64,24 +96,41 @@ def host(request, grounds):
     assert not process.using(host.script)
 
 
-CASES = [(kind, options) for kind in (Apache, Lighttpd) for options in OPTIONS]
+CHANGED = [(kind, options) for kind in (Apache, Lighttpd) for options in ("alone", "threads", "master")]
+WORN = [(kind, "worn") for kind in (Apache, Lighttpd)]
 
 
-@pytest.mark.parametrize("host", CASES, indirect=True, ids=lambda case: f"{case[0].program}-{case[1]}")
-def test_the_server_ends_and_the_next_one_has_new_code(host):
-    """These web servers close the socket that they give away, so a visitor of that moment may get an error of theirs."""
+def names(case):
+    return f"{case[0].program}-{case[1]}"
+
+
+@pytest.mark.parametrize("host", CHANGED, indirect=True, ids=names)
+def test_new_code_is_served_and_nobody_is_sent_away(host):
+    with Visitors(host) as visitors:
+        for version in ("two", "three"):
+            process.wait_for(lambda: len(visitors.seen(0)) > 0, what="an answer")
+            host.put(version)
+            process.wait_for(lambda wanted=version: wanted in visitors.seen(0), what="the new code")
+        # The web server goes on with the processes that it has started.
+        process.wait_for(lambda: visitors.answers[-1][1].startswith("three "), what="the new code")
+    assert visitors.seen(0) == {"one", "two", "three"}
+    assert "Traceback" not in host.web.logs()
+
+
+@pytest.mark.parametrize("host", WORN, indirect=True, ids=names)
+def test_processes_that_have_served_enough_start_anew_and_nobody_is_sent_away(host):
+    with Visitors(host) as visitors:
+        process.wait_for(lambda: len(visitors.seen(0)) > 0 and len(visitors.seen(2)) > 5, what="several beginnings")
+    assert len(visitors.seen(1)) <= 2, "the same processes, one for each visitor at most"
+
+
+@pytest.mark.parametrize("host", CHANGED, indirect=True, ids=names)
+def test_what_cannot_be_served_changes_nothing(host):
     status, text = host.visit()
-    assert status == 200, f"{text}\n{host.web.logs()}"
-    version, old = text.split()
-    assert version == "one"
-    host.put("two")
-    seen = [(200, text)]
-
-    def is_new():
-        seen.append(host.visit())
-        return seen[-1][1].startswith("two ")
-
-    process.wait_for(is_new, what="the new code")
-    process.wait_for(lambda: not process.alive(int(old)), what="the end of the old server")
-    assert all(text.startswith("one ") for status, text in seen[:-1] if status == 200)
-    assert {status for status, _ in seen} <= {200, 500, 503}
+    assert (status, text.split()[0]) == (200, "one"), f"{text}\n{host.web.logs()}"
+    with Visitors(host) as visitors:
+        host.script.write_text(f"#!{sys.executable}\nimport nowhere_to_be_found\n")
+        process.wait_for(lambda: "FR423" in host.web.logs() or "FR422" in host.web.logs(), what="a word about it")
+        assert visitors.seen(0) == {"one"}
+        host.put("two")
+        process.wait_for(lambda: "two" in visitors.seen(0), what="the new code")

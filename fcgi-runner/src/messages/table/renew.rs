@@ -31,4 +31,24 @@ super::messages! {
               has started fcgi-run, it is replaced by starting it anew.",
         example: "fcgi-run check && kill -USR2 `cat mysite.pid`",
     }
+    RENEWAL_GIVEN_UP = 423 {
+        cause: "the program has changed, and could not serve as it is now; the old one goes on serving",
+        cure: "mend what stands above in the log, and save the script once more",
+        happened: "A web server has started this process, and its script has changed, or a file of touchreload=. Before the process \
+                   executes its program anew, it tries it in another process: that imports the application, and answers the page \
+                   of probe=, if there is one. It could not. Visitors have noticed nothing.",
+        look: "The traceback is in the error log of the web server, or in errlog.",
+        act: "Start the script by hand, as the user of the site: it then says what is wrong.",
+        example: "python3 mysite.fcgi </dev/null",
+    }
+    RENEWED_BY_FORCE = 424 {
+        cause: "requests were ended because a process that starts anew has waited for them for stoptimeout",
+        cure: "find out what those requests wait for, or give them more time with stoptimeout=",
+        happened: "The program of a process that a web server has started is executed anew, because its script has changed or because it \
+                   has served enough. It waits for the requests that run, and takes no others meanwhile, which wait in \
+                   the socket. After stoptimeout seconds it waits no longer.",
+        look: "The access log has them with the status that the visitor saw, or not at all.",
+        act: "A request that takes longer than a minute is better done by a job in the background.",
+        example: "fcgi-run stoptimeout=120 requesttimeout=60",
+    }
 }

@@ -130,6 +130,8 @@ const NUMBERS: &[(&str, Code)] = &[
     ("FR420", Code::PROBE_FAILED),
     ("FR421", Code::NOT_READY_IN_TIME),
     ("FR422", Code::UPGRADE_GIVEN_UP),
+    ("FR423", Code::RENEWAL_GIVEN_UP),
+    ("FR424", Code::RENEWED_BY_FORCE),
     ("FR460", Code::REQUEST_TIMEOUT),
     ("FR461", Code::REQUEST_STUCK),
     ("FR462", Code::INTERPRETER_HELD),

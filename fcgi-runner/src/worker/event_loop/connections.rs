@@ -113,7 +113,7 @@ impl EventLoop {
     /// The attendant of a worker that cannot look after its connections while it serves.
     fn attendant(&mut self) -> Option<&mut Attendant> {
         if self.attendant.is_none() && self.counts.is_none() {
-            let (poller, handoff, wake) = (self.poller.clone(), self.handoff.clone(), self.wake.clone());
+            let (poller, handoff, wake) = (self.poller.clone(), self.siblings().cloned(), self.wake.clone());
             let (queues, service) = (self.queues.clone(), self.service.clone());
             match Attendant::start(poller, handoff, wake, queues, service) {
                 Ok(attendant) => self.attendant = Some(attendant),

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use super::super::connection::{Connection, Passing};
 use super::super::intake::Work;
 use super::super::pool::Counts;
+use super::super::renewal::Order;
 use super::super::rescue;
 use super::connections::PATIENCE;
 use super::{EventLoop, HANDOFF, LISTENER, Origin, SWEEP, State};
 use crate::app::Blocker;
 use crate::messages::Code;
 use crate::os::handoff::Handed;
+use crate::os::reason::Reason;
 
 impl EventLoop {
     /// What has to be done after each round, whatever happened in it.
@@ -21,10 +23,11 @@ impl EventLoop {
         if let Some(due) = self.service.wear.take() {
             self.tell_due(due);
         }
-        if self.service.is_retired() {
+        if self.service.is_retired() && self.state == State::Serving {
+            self.note_renewal(Reason::Timeout);
             self.enter(State::Retiring);
         }
-        self.mind_files();
+        self.mind_renewal();
         match self.state {
             State::Serving => {
                 self.mind_accepting();
@@ -57,13 +60,19 @@ impl EventLoop {
         }
     }
 
-    /// Ends a worker that is alone, when a file that it watches has changed.
-    fn mind_files(&mut self) {
-        let Some(watch) = &mut self.watch else { return };
-        if let Some(file) = watch.look(Instant::now()) {
-            tracing::info!(file = %file.display(), "changed: finishing, so that the server is started anew");
-            self.watch = None;
-            self.enter(State::Stopping);
+    /// A worker that is alone is followed by a new one.
+    pub(super) fn note_renewal(&mut self, reason: Reason) {
+        if let Some(renewal) = &mut self.renewal {
+            renewal.note_due(reason, Instant::now());
+        }
+    }
+
+    /// Ends a worker that is alone, when a new one is to follow it.
+    fn mind_renewal(&mut self) {
+        match self.renewal.as_mut().and_then(|renewal| renewal.look(Instant::now())) {
+            Some(Order::Leave) => self.enter(State::Retiring),
+            Some(Order::Quit) => self.enter(State::Quitting),
+            None => {}
         }
     }
 

@@ -26,6 +26,7 @@ use super::gate::Gate;
 use super::intake::Work;
 use super::pool::Counts;
 use super::queues::Queues;
+use super::renewal::Renewal;
 use super::service::Service;
 use super::settings::Settings;
 use crate::app::{Blocker, Host, PlainBlocker};
@@ -40,7 +41,6 @@ use crate::os::scoreboard::Phase;
 use crate::os::signals::WorkerSignals;
 use crate::os::socket::{self, Accepted};
 use crate::os::wake::Wake;
-use crate::os::watch::Watch;
 
 /// What the loop is made of.
 pub(super) struct EventLoop {
@@ -83,8 +83,8 @@ pub(super) struct EventLoop {
     pub(super) swept_at: Instant,
     /// Rings when connections are to be looked at although nothing happens.
     pub(super) alarm: Alarm,
-    /// Files whose change is the end.
-    pub(super) watch: Option<Watch>,
+    /// What follows a worker that is alone.
+    pub(super) renewal: Option<Renewal>,
 }
 
 /// A connection and whether the poller knows it.
@@ -186,7 +186,8 @@ impl EventLoop {
 
     fn wait_and_handle(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
         let timeout = if self.turns.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
-        if timeout.is_none() && (!self.connections.is_empty() || self.watch.is_some()) {
+        let is_watching = self.renewal.as_ref().is_some_and(Renewal::wants_looks);
+        if timeout.is_none() && (!self.connections.is_empty() || is_watching) {
             self.alarm.set(SWEEP);
         }
         self.service.board.slot(self.service.slot).set_connections(self.connections.len());
@@ -308,6 +309,11 @@ impl EventLoop {
             // The kernel may have told nobody else of the connection that waits.
             handoff.nudge();
         }
+    }
+
+    /// The queue of connections, if there are others now who would take them out.
+    fn siblings(&self) -> Option<&Arc<Handoff>> {
+        self.handoff.as_ref().filter(|_| self.line.is_some())
     }
 
     fn is_over(&self) -> bool {

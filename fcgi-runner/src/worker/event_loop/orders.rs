@@ -65,14 +65,12 @@ impl EventLoop {
         }
     }
 
-    /// The worker has done its part: the master is to find another one. Without a master, it ends, and whoever has started it
-    /// starts the next.
+    /// The worker has done its part: the master is to find another one. Without a master it leaves.
     pub(super) fn tell_due(&mut self, due: Due) {
         if let Some(line) = &self.line {
             line.report(&Report::Due { reason: due.reason, urgent: due.urgent });
-        } else {
-            tracing::info!(reason = %due.reason, "leaving");
         }
+        self.note_renewal(due.reason);
         if due.at_once || self.line.is_none() {
             self.enter(State::Retiring);
         }

@@ -109,7 +109,7 @@ impl EventLoop {
 
     /// Gives those that have waited longest to siblings that are idle, but for one, and `most` at most.
     fn share(&mut self, most: usize) {
-        let Some(handoff) = self.handoff.clone().filter(|_| self.state == State::Serving) else { return };
+        let Some(handoff) = self.siblings().filter(|_| self.state == State::Serving).cloned() else { return };
         let spare = self.turns.waiting.len().saturating_sub(1).min(most);
         let mut idle = self.queues.idle_siblings(spare);
         let mut kept = Vec::new();

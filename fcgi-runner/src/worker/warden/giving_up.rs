@@ -103,6 +103,9 @@ impl Warden {
     }
 
     fn end_process(&self) -> ! {
+        if let Some(successor) = &self.post.successor {
+            successor.take_over_unless_told_to_end();
+        }
         // A master knows that it leaves; others may look at the status.
         fork::exit_now(i32::from(self.post.line.is_none()))
     }

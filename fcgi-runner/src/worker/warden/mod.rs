@@ -25,6 +25,7 @@ use crate::messages::Code;
 use crate::os::ask::Ear;
 use crate::os::channel::Line;
 use crate::os::poller::{Poller, ReadyList, Token};
+use crate::os::successor::Successor;
 use crate::os::thread;
 use crate::os::wake::Wake;
 use crate::telemetry::slow::SlowLog;
@@ -37,6 +38,8 @@ pub(super) struct Post {
     pub(super) feeding: Feeding,
     /// Wakes the worker's loop.
     pub(super) loop_wake: Arc<Wake>,
+    /// What this process becomes where it would otherwise end.
+    pub(super) successor: Option<Arc<Successor>>,
 }
 
 /// What the warden shares with those whom it watches.
