@@ -1,5 +1,6 @@
 //! How a server of one process is followed by a new one: when, and whether it could be.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -79,37 +80,51 @@ impl Renewal {
             return Some(Order::Leave);
         }
         if let Some(file) = self.files.as_mut().and_then(|files| files.look(now)) {
-            let Some(successor) = &self.successor else {
-                tracing::info!(file = %file.display(), "changed: finishing, so that the server is started anew");
-                self.files = None;
-                return Some(Order::Leave);
-            };
-            tracing::info!(file = %file.display(), "changed: a new server is tried, this one goes on until it could serve");
-            // One that has begun with what was there before is of no use.
-            self.rehearsal = None;
-            match Rehearsal::begin(successor, self.times.start.map(|limit| now + limit)) {
-                Ok(rehearsal) => self.rehearsal = Some(rehearsal),
-                Err(error) => {
-                    stay(&format!("`{}` cannot be started: {error}", successor.program().display()));
-                }
-            }
+            tracing::info!(file = %file.display(), "changed");
+            return self.try_new(now);
         }
         let result = self.rehearsal.as_mut()?.look(now)?;
         self.rehearsal = None;
         match result {
-            Ok(()) => {
-                tracing::info!(
-                    "the new server could serve: this process becomes it, when its requests are done"
-                );
-                self.files = None;
-                self.begin(now);
-                Some(Order::Leave)
-            }
+            Ok(()) => Some(self.follow(now, "the new server could serve")),
             Err(reason) => {
                 stay(&reason);
                 None
             }
         }
+    }
+
+    /// Finds out whether the new program could serve, where that is possible.
+    fn try_new(&mut self, now: Instant) -> Option<Order> {
+        let Some(successor) = &self.successor else {
+            tracing::info!("finishing, so that the server is started anew");
+            self.files = None;
+            return Some(Order::Leave);
+        };
+        // One that has begun with what was there before is of no use.
+        self.rehearsal = None;
+        match Rehearsal::begin(successor, self.times.start.map(|limit| now + limit)) {
+            Ok(rehearsal) => {
+                tracing::info!("a new server is tried, this one goes on until it could serve");
+                self.rehearsal = Some(rehearsal);
+                None
+            }
+            // As on a shared host that allows a few processes: a change that is never served would be worse.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::OutOfMemory) => {
+                Some(self.follow(now, &format!("the new server cannot be tried ({error})")))
+            }
+            Err(error) => {
+                stay(&format!("`{}` cannot be started: {error}", successor.program().display()));
+                None
+            }
+        }
+    }
+
+    fn follow(&mut self, now: Instant, why: &str) -> Order {
+        tracing::info!("{why}: this process becomes it, when its requests are done");
+        self.files = None;
+        self.begin(now);
+        Order::Leave
     }
 
     /// The worker has served enough, and leaves.

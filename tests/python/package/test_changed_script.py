@@ -1,4 +1,4 @@
-"""A program that a web server has started, and that is to be another: the process stays, and so do those who wait in its socket."""
+"""A program that a web server has started changes: its process stays, and so do those who wait in its socket."""
 
 import os
 import signal
@@ -152,7 +152,8 @@ def test_a_script_that_cannot_serve_changes_nothing(folder, call):
 def test_what_is_uploaded_in_two_pieces_is_served(folder, call):
     put(folder, call, "one")
     program = start(folder, "one")
-    (folder / "mysite.fcgi").write_text("import pathlib, threading\npathlib.Path('tried').touch()\nthreading.Event().wait()\n")
+    half = "import pathlib, threading\npathlib.Path('tried').touch()\nthreading.Event().wait()\n"
+    (folder / "mysite.fcgi").write_text(half)
     program.wait_until((folder / "tried").exists)
     assert ask(folder / "s").startswith("one")
     put(folder, call, "two")
