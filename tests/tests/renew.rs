@@ -190,26 +190,6 @@ fn alone<'s>(sandbox: &'s Sandbox, words: &[&str]) -> Server<'s> {
 }
 
 #[test]
-fn alone_it_finishes_when_the_file_is_touched() {
-    for words in [&["touchreload=flag"][..], &["touchreload=flag", "method=threaded"]] {
-        let sandbox = Sandbox::new();
-        let mut server = alone(&sandbox, words);
-        let held = server.hold("a", 1);
-        sandbox.write("flag", "");
-        if words.len() > 1 {
-            server.wait_for_err("changed: finishing");
-            assert!(!server.has_ended());
-        }
-        sandbox.release("a");
-        for answer in held {
-            assert_eq!(answer.join().unwrap().text(), "held");
-        }
-        assert_eq!(server.wait(), Some(0), "{words:?}: {}", server.err());
-        sandbox.wait_for_nobody();
-    }
-}
-
-#[test]
 fn alone_it_is_probed_as_well() {
     let sandbox = Sandbox::new();
     let server = alone(&sandbox, &["probe=/raise"]);
