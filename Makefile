@@ -23,8 +23,8 @@ demo_env = MYSITE_DATABASE=$(CURDIR)/$(DEMO)/db.sqlite3 MYSITE_STATIC_ROOT=$(CUR
 
 test: test-rust fuzz-check test-python test-interpreters ## every test: Rust, Python, real web servers
 
-# Tests wait more than they compute: more programs of them run at once than there are processors.
-export JOBS ?= $(shell echo $$((2 * $$(nproc))))
+# Tests wait more than they compute: one program of them more runs at once than there are processors.
+export JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 test-rust: setup-build
 	tools/test-rust

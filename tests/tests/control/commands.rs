@@ -13,6 +13,7 @@ fn status_and_workers_say_how_the_server_is() {
     let workers = server.wait_for_workers(2);
     let held = in_background(&server.address, Request::get("/hold/a"));
     let busy = sandbox.wait_for_held("a", 1)[0];
+    until("both serve", || !done(&sandbox, "status").contains(" starting"));
     for line in ["socket=s.sock", "status --socket s.sock", "STATUS"] {
         let text = done(&sandbox, line);
         assert!(
