@@ -20,9 +20,11 @@ SIZES = {tuple(PREFORK): 4, tuple(THREADED): 1, tuple(BOTH): 2}
 
 @dataclass(frozen=True)
 class Sample:
-    """What a process holds at one moment: memory in KiB (resident, and its share of what is shared) and descriptors."""
+    """What a process holds at one moment: memory in KiB (resident, what of it stands in no file, and its share of what is
+    shared) and descriptors. Pages of files come and go as the kernel and the program like."""
 
     rss: int
+    own: int
     pss: int
     descriptors: int
 
@@ -123,7 +125,7 @@ def sample(pid):
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, _, rest = line.partition(":")
         sizes[name] = int(rest.split()[0])
-    return Sample(sizes["Rss"], sizes["Pss"], len(os.listdir(f"/proc/{pid}/fd")))
+    return Sample(sizes["Rss"], sizes["Anonymous"], sizes["Pss"], len(os.listdir(f"/proc/{pid}/fd")))
 
 
 def birth(pid):

@@ -67,4 +67,4 @@ def test_a_killed_worker_costs_what_it_was_serving(start, request, words, keep, 
     house.wait_for_all()
     # Each death that left one behind would show: there are at least two.
     wait_for(lambda: sample(house.master).descriptors <= before.descriptors + 1, what="the end of the dead one's line")
-    assert sample(house.master).rss - before.rss < 1024
+    assert sample(house.master).own - before.own < 1024

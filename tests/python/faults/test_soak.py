@@ -44,7 +44,7 @@ def test_nothing_is_lost_and_nothing_grows(start, name):
     assert after.keys() == before.keys(), "workers have come or gone"
     for pid, sample in after.items():
         allowance = MASTER_ALLOWANCE if pid == house.master else WORKER_ALLOWANCE
-        assert sample.rss - before[pid].rss < allowance, f"{pid}: {before[pid]} {sample}"
+        assert sample.own - before[pid].own < allowance, f"{pid}: {before[pid]} {sample}"
 
 
 OPENED_ONCE = 2
