@@ -127,7 +127,12 @@ impl Master<'_> {
     pub(super) fn drop_heir(&mut self) -> bool {
         let Some(heir) = self.heir.take() else { return false };
         let _ = self.poller.forget(&heir.verdict);
-        fork::quit(heir.process);
+        if self.job.renews_in_place {
+            // It only rehearses, and perhaps has inherited that it does not listen to signals.
+            fork::kill_now(heir.process);
+        } else {
+            fork::quit(heir.process);
+        }
         true
     }
 
