@@ -156,7 +156,12 @@ impl Sandbox {
     /// Starts a server in the foreground on the Unix socket `s.sock`, with the application of `web.py`; gives it back when it
     /// serves.
     pub fn serve(&self, words: &[&str]) -> Server<'_> {
-        let all = [&["socket=s.sock", "daemonize=false", "web:application"], words].concat();
+        self.serve_app("web:application", words)
+    }
+
+    /// As [`Self::serve`], with another application.
+    pub fn serve_app(&self, app: &str, words: &[&str]) -> Server<'_> {
+        let all = [&["socket=s.sock", "daemonize=false", app], words].concat();
         self.serve_at(&mut self.command(&all), self.unix("s.sock"))
     }
 
@@ -218,6 +223,11 @@ impl Sandbox {
             .unwrap()
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         names.filter_map(|file| file.strip_prefix(&prefix)?.split('-').next()?.parse().ok()).collect()
+    }
+
+    /// Waits until a file is there.
+    pub fn wait_for_file(&self, name: &str) {
+        until(name, || self.has(name));
     }
 
     /// Waits until so many requests are held under a name; gives their pids.

@@ -61,8 +61,7 @@ fn sandbox() -> Sandbox {
 }
 
 fn serve<'s>(sandbox: &'s Sandbox, words: &[&str]) -> Server<'s> {
-    let all = [&["socket=s.sock", "daemonize=false", "reading:application"], words].concat();
-    sandbox.serve_at(&mut sandbox.command(&all), sandbox.unix("s.sock"))
+    sandbox.serve_app("reading:application", words)
 }
 
 fn piece(id: u16) -> Vec<u8> {

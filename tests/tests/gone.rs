@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fcgi_tests::client::abort;
-use fcgi_tests::{Address, Client, Request, Sandbox, Server, until};
+use fcgi_tests::{Address, Client, Request, Sandbox, Server};
 
 /// Every way to serve; the last one has nobody beside it.
 const MODES: [&[&str]; 3] = [
@@ -77,12 +77,7 @@ fn sandbox() -> Sandbox {
 }
 
 fn serve<'s>(sandbox: &'s Sandbox, words: &[&str]) -> Server<'s> {
-    let all = [&["socket=s.sock", "daemonize=false", "gone:application"], words].concat();
-    sandbox.serve_at(&mut sandbox.command(&all), sandbox.unix("s.sock"))
-}
-
-fn wait_for(sandbox: &Sandbox, file: &str) {
-    until(file, || sandbox.has(file));
+    sandbox.serve_app("gone:application", words)
 }
 
 /// Sends a request that is watched, and waits until it is served.
@@ -90,7 +85,7 @@ fn watched(sandbox: &Sandbox, server: &Server<'_>, name: &str, keep: bool) -> Cl
     let mut client = server.connect();
     let request = Request::get(&format!("/watch/{name}"));
     client.send(&if keep { request.kept() } else { request }.bytes());
-    wait_for(sandbox, &format!("held-{name}"));
+    sandbox.wait_for_file(&format!("held-{name}"));
     client
 }
 
@@ -107,9 +102,9 @@ fn a_closed_connection_is_noticed_while_the_application_runs() {
         let server = serve(&sandbox, mode);
         let before = worker(&server);
         drop(watched(&sandbox, &server, "a", false));
-        wait_for(&sandbox, "heard-a");
+        sandbox.wait_for_file("heard-a");
         sandbox.release("a");
-        wait_for(&sandbox, "closed-a");
+        sandbox.wait_for_file("closed-a");
         assert_eq!(worker(&server), before, "the worker lives on");
         server.stop();
     }
@@ -124,9 +119,9 @@ fn over_tcp_as_well() {
         let all = [&words[..], &[&port, "gone:application"], mode].concat();
         let server = sandbox.serve_at(&mut sandbox.command(&all), Address::Tcp(address));
         drop(watched(&sandbox, &server, "a", true));
-        wait_for(&sandbox, "heard-a");
+        sandbox.wait_for_file("heard-a");
         sandbox.release("a");
-        wait_for(&sandbox, "closed-a");
+        sandbox.wait_for_file("closed-a");
         server.stop();
     }
 }
@@ -138,11 +133,11 @@ fn an_abort_is_noticed_and_the_connection_goes_on() {
         let server = serve(&sandbox, mode);
         let mut client = watched(&sandbox, &server, "a", true);
         client.send(&abort(1));
-        wait_for(&sandbox, "heard-a");
+        sandbox.wait_for_file("heard-a");
         sandbox.release("a");
         let answer = client.answer(1);
         assert!(answer.is_whole() && answer.status() == 200, "{answer:?}");
-        wait_for(&sandbox, "closed-a");
+        sandbox.wait_for_file("closed-a");
         client.send(&abort(1));
         let text = client.ask(&Request::get("/").kept()).text();
         assert!(text.ends_with(" False"), "{text}");
@@ -160,7 +155,7 @@ fn a_web_server_that_only_says_that_it_sends_no_more_gets_its_answer() {
         // A second visitor is noticed to have gone, so the first would have been, too.
         if mode[1] == "threads=2" {
             drop(watched(&sandbox, &server, "b", false));
-            wait_for(&sandbox, "heard-b");
+            sandbox.wait_for_file("heard-b");
             sandbox.release("b");
         }
         assert!(!sandbox.has("heard-a"));
@@ -179,9 +174,9 @@ fn a_half_closed_connection_that_is_closed_later_is_noticed() {
         let client = watched(&sandbox, &server, "a", false);
         client.finish_sending();
         drop(client);
-        wait_for(&sandbox, "heard-a");
+        sandbox.wait_for_file("heard-a");
         sandbox.release("a");
-        wait_for(&sandbox, "closed-a");
+        sandbox.wait_for_file("closed-a");
         server.stop();
     }
 }
@@ -200,8 +195,8 @@ fn an_interrupted_application_sees_an_exception_and_its_iterable_is_closed() {
             } else {
                 drop(client);
             }
-            wait_for(&sandbox, "raised-ClientDisconnected");
-            wait_for(&sandbox, "closed-a");
+            sandbox.wait_for_file("raised-ClientDisconnected");
+            sandbox.wait_for_file("closed-a");
             for _ in 0..20 {
                 assert_eq!(worker(&server), before, "nobody else is interrupted");
             }
@@ -222,14 +217,14 @@ fn a_wait_of_the_main_thread_is_ended_at_once() {
         for by_abort in [false, true] {
             let mut client = server.connect();
             client.send(&Request::get("/sleep/a").kept().bytes());
-            wait_for(&sandbox, "held-a");
+            sandbox.wait_for_file("held-a");
             if by_abort {
                 client.send(&abort(1));
                 assert!(client.answer(1).end.is_some());
             } else {
                 drop(client);
             }
-            wait_for(&sandbox, "raised-ClientDisconnected");
+            sandbox.wait_for_file("raised-ClientDisconnected");
             for name in ["held-a", "raised-ClientDisconnected"] {
                 std::fs::remove_file(sandbox.path(name)).unwrap();
             }
@@ -248,7 +243,7 @@ fn an_application_may_catch_the_interruption_and_answer_all_the_same() {
         let server = serve(&sandbox, &[mode, &["abort=interrupt"]].concat());
         let mut client = server.connect();
         client.send(&Request::get("/eat/a").kept().bytes());
-        wait_for(&sandbox, "held-a");
+        sandbox.wait_for_file("held-a");
         client.send(&abort(1));
         let answer = client.answer(1);
         assert!(answer.is_whole() && answer.text().ends_with(" True"), "{answer:?}");
@@ -261,9 +256,9 @@ fn abort_ignore_leaves_the_application_alone() {
     let sandbox = sandbox();
     let server = serve(&sandbox, &["abort=ignore", "maxspare=1"]);
     drop(watched(&sandbox, &server, "a", false));
-    wait_for(&sandbox, "heard-a");
+    sandbox.wait_for_file("heard-a");
     sandbox.release("a");
-    wait_for(&sandbox, "closed-a");
+    sandbox.wait_for_file("closed-a");
     let raised = |path: &Path| path.read_dir().unwrap().any(|e| format!("{e:?}").contains("raised-"));
     assert!(!raised(sandbox.folder()));
     server.stop();
@@ -290,7 +285,7 @@ fn a_request_that_comes_before_the_end_of_a_whole_answer_has_its_turn() {
     let mut client = server.connect();
     client.send(&Request::get("/told/a").kept().bytes());
     assert_eq!(client.begun(1).text(), "hello");
-    wait_for(&sandbox, "held-a");
+    sandbox.wait_for_file("held-a");
     client.send(&Request::get("/").id(2).kept().bytes());
     assert!(!client.stirs_within(Duration::from_millis(300)), "it is neither answered nor refused");
     sandbox.release("a");

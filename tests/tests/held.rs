@@ -36,12 +36,7 @@ fn sandbox() -> Sandbox {
 }
 
 fn serve<'s>(sandbox: &'s Sandbox, words: &[&str]) -> Server<'s> {
-    let all = [&["socket=s.sock", "daemonize=false", "held:application"], words].concat();
-    sandbox.serve_at(&mut sandbox.command(&all), sandbox.unix("s.sock"))
-}
-
-fn wait_for(sandbox: &Sandbox, file: &str) {
-    until(file, || sandbox.has(file));
+    sandbox.serve_app("held:application", words)
 }
 
 /// Requests that the worker has read and that no thread has begun with: what the interpreter's lock keeps from them is theirs.
@@ -58,7 +53,7 @@ fn what_was_not_begun_goes_to_another_worker() {
             }
             let mut lock = server.connect();
             lock.send(&Request::get("/lock/a").bytes());
-            wait_for(&sandbox, "held-a");
+            sandbox.wait_for_file("held-a");
             for client in &mut kept {
                 client.send(&Request::post("/read/x", vec![b'x'; 1000]).kept().bytes());
             }
@@ -100,7 +95,7 @@ fn authorizers_and_filters_are_given_away_with_all_that_they_were_sent() {
     }
     let mut lock = server.connect();
     lock.send(&Request::get("/lock/a").bytes());
-    wait_for(&sandbox, "held-a");
+    sandbox.wait_for_file("held-a");
     authorizer.send(&Request::authorize("/").kept().bytes());
     filter.send(&Request::filter("/read/x", vec![b'x'; 70_000], vec![b'y'; 100_000]).kept().bytes());
     let verdict = authorizer.answer(1);
@@ -127,7 +122,7 @@ fn a_body_that_is_on_its_way_is_told_to_come_again() {
         arriving.send(&[request.head(), body[..body.len() - 8].to_vec()].concat());
         let mut lock = server.connect();
         lock.send(&Request::get("/lock/a").bytes());
-        wait_for(&sandbox, "held-a");
+        sandbox.wait_for_file("held-a");
         assert_told_to_come_again(&arriving.answer(1));
         until("the worker has left", || !server.workers().contains(&worker));
         assert_eq!(server.get("/").status(), 200);
@@ -144,7 +139,7 @@ fn what_shares_its_connection_with_a_request_that_runs_is_told_to_come_again() {
         let server = serve(&sandbox, &[mode, &["deadlocktimeout=1"][..]].concat());
         let mut client = server.connect();
         client.send(&Request::get("/lock/a").kept().bytes());
-        wait_for(&sandbox, "held-a");
+        sandbox.wait_for_file("held-a");
         client.send(&Request::get("/").id(2).kept().bytes());
         assert_told_to_come_again(&client.answer(2));
         let err = server.stop();

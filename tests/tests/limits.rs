@@ -110,12 +110,7 @@ fn sandbox() -> Sandbox {
 }
 
 fn serve<'s>(sandbox: &'s Sandbox, words: &[&str]) -> Server<'s> {
-    let all = [&["socket=s.sock", "daemonize=false", "limits:application"], words].concat();
-    sandbox.serve_at(&mut sandbox.command(&all), sandbox.unix("s.sock"))
-}
-
-fn wait_for(sandbox: &Sandbox, file: &str) {
-    until(file, || sandbox.has(file));
+    sandbox.serve_app("limits:application", words)
 }
 
 #[test]
@@ -194,7 +189,7 @@ fn an_answer_that_is_whole_stays_so_when_its_close_takes_too_long() {
         let server = serve(&sandbox, &[mode, &["requesttimeout=0.3", "killgrace=30"]].concat());
         let worker = server.get("/").text();
         assert_eq!(server.get("/closing/a").text(), "whole");
-        wait_for(&sandbox, "cleaned-a-RequestTimeout");
+        sandbox.wait_for_file("cleaned-a-RequestTimeout");
         assert_eq!(server.get("/").text(), worker);
         server.stop();
     }
@@ -228,7 +223,7 @@ fn a_stuck_request_costs_one_thread_and_the_others_finish() {
     let server = serve(&sandbox, &words);
     let worker = server.wait_for_workers(1)[0].to_string();
     let stuck = in_background(&server.address, Request::get("/stuck/s"));
-    wait_for(&sandbox, "held-s");
+    sandbox.wait_for_file("held-s");
     until("it has reached its limit", || {
         assert_eq!(server.get("/").text(), worker, "the others go on");
         server.err().contains("path=/stuck/s ")
@@ -237,7 +232,7 @@ fn a_stuck_request_costs_one_thread_and_the_others_finish() {
     let others: Vec<_> = (0..7)
         .map(|number| in_background(&server.address, Request::get(&format!("/wait/{number}"))))
         .collect();
-    (0..7).for_each(|number| wait_for(&sandbox, &format!("held-{number}")));
+    (0..7).for_each(|number| sandbox.wait_for_file(&format!("held-{number}")));
     assert_eq!(stuck.join().unwrap().status(), 504);
     assert_ne!(server.get("/").text(), worker, "a replacement serves");
     (0..7).for_each(|number| sandbox.release(&number.to_string()));
@@ -356,7 +351,7 @@ fn a_process_that_is_asked_tells_where_its_threads_are() {
         let address = sandbox.unix("s.sock");
         assert_eq!(ask(&address, &Request::get("/")).status(), 200);
         let held = in_background(&address, Request::get(path));
-        wait_for(&sandbox, "held-a");
+        sandbox.wait_for_file("held-a");
         let pid = started.child.id().to_string();
         let asked = Command::new("kill").args(["-s", "RTMIN+7", &pid]).status().unwrap();
         assert!(asked.success());

@@ -3,9 +3,11 @@
 //! What only root may do is tried by root; anybody else is to read that it needs root. No test is left out for either.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use fcgi_tests::{Request, Sandbox, Server, ask, processes, until};
 use nix::sys::signal::{Signal, kill};
@@ -277,9 +279,9 @@ fn logs_pidfile_and_socket_stay_the_masters() {
 #[test]
 fn a_process_that_serves_alone_gives_up_its_rights_too() {
     let sandbox = sandbox();
-    let listener = std::os::unix::net::UnixListener::bind(sandbox.path("0.sock")).unwrap();
+    let listener = UnixListener::bind(sandbox.path("0.sock")).unwrap();
     let mut command = sandbox.command(&["who:application", "user=nobody", "pidfile=x.pid"]);
-    command.stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(listener)));
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
     if !is_root() {
         let ended = sandbox.finish(&mut command);
         assert_eq!(ended.status, Some(2), "{ended:?}");
@@ -374,4 +376,22 @@ fn a_new_root_has_to_be_there() {
     } else {
         assert!(refused(&["chroot=/usr"]).starts_with("error[FR523]: `chroot` needs root\n"));
     }
+}
+
+/// It could not become the user a second time, so whoever has started it starts the next one.
+#[test]
+fn who_has_given_up_rights_ends_instead_of_starting_anew() {
+    let sandbox = sandbox();
+    let listener = UnixListener::bind(sandbox.path("0.sock")).unwrap();
+    let mut command = command(&sandbox, &["who:application", "user=nobody", "touchreload=flag"]);
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
+    if !is_root() {
+        let ended = sandbox.finish(&mut command);
+        assert!(ended.err.starts_with("error[FR523]: "), "{ended:?}");
+        return;
+    }
+    let mut server = sandbox.serve_silently(&mut command, sandbox.unix("0.sock"));
+    sandbox.write("flag", "");
+    assert_eq!(server.wait(), Some(0), "{}", server.err());
+    assert!(server.err().contains("finishing, so that the server is started anew"), "{}", server.err());
 }

@@ -65,8 +65,7 @@ fn sandbox() -> Sandbox {
 }
 
 fn serve<'s>(sandbox: &'s Sandbox, words: &[&str]) -> Server<'s> {
-    let all = [&["socket=s.sock", "daemonize=false", "counting:application"], words].concat();
-    sandbox.serve_at(&mut sandbox.command(&all), sandbox.unix("s.sock"))
+    sandbox.serve_app("counting:application", words)
 }
 
 fn ask(client: &mut Client, id: u16, path: &str) -> String {

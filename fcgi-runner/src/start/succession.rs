@@ -1,12 +1,12 @@
 //! Starting the server that takes the place of this one, with what it inherits.
 
 use std::cell::RefCell;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use super::Problem;
 use super::address::Address;
 use super::serve::Server;
-use super::system;
+use super::{Problem, system};
 use crate::os::daemon::{VerdictReader, verdict_pipe};
 use crate::os::fork::ProcessId;
 use crate::os::handoff::Handoff;
@@ -16,7 +16,6 @@ use crate::os::pidfile::Pidfile;
 use crate::os::signals::OriginalMask;
 use crate::os::successor::{self, Successor};
 use crate::supervisor::control::Control;
-use std::os::fd::AsFd;
 
 impl Server<'_> {
     /// Starts it: the same command in the same folder, with the sockets, the pidfile and the queue of connections of this server.
@@ -73,12 +72,12 @@ impl Server<'_> {
 
     /// Why no other process can take the place of this one.
     fn must_stay(&self) -> Option<&'static str> {
-        match self.address {
-            _ if self.config.http.is_some() => Some("the preview (`http`) cannot be handed over"),
-            _ if std::process::id() == 1 => Some(
-                "a container ends with its first process, which this is: start a new container, or reload",
-            ),
-            _ => None,
+        if self.config.http.is_some() {
+            return Some("the preview (`http`) cannot be handed over");
         }
+        let is_first = std::process::id() == 1;
+        is_first.then_some(
+            "a container ends with its first process, which this is: start a new container, or reload",
+        )
     }
 }

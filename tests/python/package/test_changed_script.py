@@ -1,5 +1,6 @@
 """A program that a web server has started changes: its process stays, and so do those who wait in its socket."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -63,6 +64,23 @@ def start(folder, version):
     return started
 
 
+@contextlib.contextmanager
+def changing(folder, call):
+    """A program whose script changes while it serves a request, which is answered well at the end; and room for visitors."""
+    put(folder, call, "one")
+    program = start(folder, "one")
+    with ThreadPoolExecutor() as visitors:
+        held = visitors.submit(ask, folder / "s", "/hold")
+        program.wait_until((folder / "held").exists)
+        put(folder, call, "two")
+        if call != "alone":
+            # Its only thread looks when it is done.
+            program.wait_until(lambda: "this process becomes it" in program.stderr)
+        yield program, visitors
+        (folder / "go").touch()
+        assert held.result().startswith("one")
+
+
 class Visitors:
     """Some who ask all the time: each has to be answered."""
 
@@ -115,20 +133,9 @@ def test_a_changed_script_is_served_in_the_same_process_and_nobody_is_sent_away(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_what_runs_is_finished(folder, call):
-    put(folder, call, "one")
-    program = start(folder, "one")
-    with ThreadPoolExecutor() as visitors:
-        held = visitors.submit(ask, folder / "s", "/hold")
-        program.wait_until((folder / "held").exists)
-        put(folder, call, "two")
-        if call != "alone":
-            # Its only thread looks when it is done.
-            program.wait_until(lambda: "this process becomes it" in program.stderr)
-            early = visitors.submit(ask, folder / "s")
-        (folder / "go").touch()
-        assert held.result().startswith("one")
-        if call != "alone":
-            assert early.result().startswith(("one", "two"))
+    with changing(folder, call) as (program, visitors):
+        early = visitors.submit(ask, folder / "s")
+    assert early.result().startswith(("one", "two"))
     program.wait_until(lambda: ask(folder / "s").startswith("two"))
     assert program.stop() == 0
 
@@ -196,18 +203,9 @@ def test_who_has_served_enough_starts_anew_and_nobody_is_sent_away(folder, call)
 
 @pytest.mark.parametrize("call", CALLS)
 def test_who_is_told_to_stop_meanwhile_stops(folder, call):
-    put(folder, call, "one")
-    program = start(folder, "one")
-    with ThreadPoolExecutor() as visitors:
-        held = visitors.submit(ask, folder / "s", "/hold")
-        program.wait_until((folder / "held").exists)
-        put(folder, call, "two")
-        if call != "alone":
-            program.wait_until(lambda: "this process becomes it" in program.stderr)
+    with changing(folder, call) as (program, _):
+        started = process.descendants(program.pid)
         program.child.send_signal(signal.SIGTERM)
-        (folder / "go").touch()
-        assert held.result().startswith("one")
-    started = process.descendants(program.pid)
     assert program.ends() == 0
     process.wait_for(lambda: not any(map(process.alive, started)), what="the end of the workers")
     assert (folder / "after").read_text() == "one "
