@@ -19,7 +19,7 @@ use crate::telemetry::RequestLogs;
 use crate::worker::gate::Gate;
 use crate::worker::pool::ThreadRules;
 use crate::worker::renewal::Renewal;
-use crate::worker::settings::{Feeding, Settings, SpareBuffer};
+use crate::worker::settings::{Courier, Feeding, Settings, SpareBuffer};
 use crate::worker::{OwnPages, WearLimits, Worker, warden};
 
 /// What every worker of a server is made from.
@@ -172,6 +172,7 @@ impl Plan<'_> {
             feeding: Feeding::Pull,
             siblings: false,
             spare: SpareBuffer::default(),
+            courier: Courier::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod attendant;
 mod connection;
+mod courier;
 mod event_loop;
 pub mod gate;
 mod intake;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::BytesMut;
 use fcgi_proto::server;
 
+pub use super::courier::Courier;
 use super::pool::{LoopHandle, Need};
 use crate::config::Limits;
 
@@ -17,6 +18,7 @@ pub struct Settings {
     /// Other workers may take connections over.
     pub siblings: bool,
     pub spare: SpareBuffer,
+    pub courier: Courier,
 }
 
 /// A buffer for whoever reads next. A connection that holds no part of a record needs none of its own, and what the last request

@@ -29,7 +29,7 @@ impl Connection {
                 drop(writing);
                 return self.stdout(key, &[], false, blocker);
             }
-            self.write_outbox(blocker)?;
+            self.write_waiting(blocker)?;
             self.send_file_record(part, &record, blocker)?;
             drop(writing);
             self.flush_outbox();

@@ -8,6 +8,7 @@ use fcgi_proto::RequestKey;
 use fcgi_proto::server::{self, Disposition};
 
 use super::super::intake::Work;
+use super::ahead::{Ahead, Blocks};
 use crate::app::{LinkGone, Request};
 use crate::config::Limits;
 use crate::messages::Code;
@@ -21,9 +22,11 @@ pub(crate) struct Input {
     /// Requests that can be served, until the loop asks for them.
     pub(crate) ready: Vec<Work>,
     /// Bytes for the peer that have to wait for the writer.
-    outbox: Vec<Bytes>,
+    pub(super) outbox: Vec<Bytes>,
     /// How many.
-    outbox_size: usize,
+    pub(super) outbox_size: usize,
+    /// What an application has made faster than it could be written.
+    pub(super) ahead: Option<Box<Ahead>>,
     pub(super) room: usize,
     pub(super) eof: bool,
     pub(super) dead: bool,
@@ -74,6 +77,7 @@ pub(crate) struct Active {
 /// A thread's turn to write for a request.
 pub(super) struct Turn {
     /// What has to leave before.
+    pub(super) ahead: Blocks,
     pub(super) outbox: Vec<Bytes>,
     pub(super) ended: Option<Ended>,
     pub(super) given_up: bool,
@@ -127,6 +131,7 @@ impl Input {
             ready: Vec::new(),
             outbox: Vec::new(),
             outbox_size: 0,
+            ahead: None,
             room: FIRST_READ,
             eof: false,
             dead: false,
@@ -181,22 +186,6 @@ impl Input {
         }
     }
 
-    /// Takes the bytes for the peer that have to wait for the writer.
-    pub(super) fn take_outbox(&mut self) -> Vec<Bytes> {
-        self.outbox_size = 0;
-        std::mem::take(&mut self.outbox)
-    }
-
-    /// Puts back what could not leave, before everything that has come since.
-    pub(super) fn put_back(&mut self, pieces: Vec<Bytes>) {
-        self.outbox_size += pieces.iter().map(Bytes::len).sum::<usize>();
-        self.outbox.splice(0..0, pieces);
-    }
-
-    pub(super) fn has_outbox(&self) -> bool {
-        !self.outbox.is_empty()
-    }
-
     /// Notes what the connection waits for since now, once events have been taken.
     pub(super) fn note_times(&mut self) {
         let phase = self.phase();
@@ -228,8 +217,9 @@ impl Input {
             Some(active) if !self.dead => active.given_up,
             _ => return Err(self.retire(key).ok()),
         };
+        let ahead = self.take_ahead();
         let ended = if last || given_up { Some(self.retire(key).map_err(|LinkGone| None)?) } else { None };
-        Ok(Turn { outbox: self.take_outbox(), ended, given_up })
+        Ok(Turn { ahead, outbox: self.take_outbox(), ended, given_up })
     }
 
     /// Takes a request off the list, once it has ended.
@@ -237,6 +227,7 @@ impl Input {
         let at = self.requests.iter().position(|active| active.request.key() == key).ok_or(LinkGone)?;
         let active = self.requests.swap_remove(at);
         active.request.mark_ended();
+        self.end_ahead(key);
         self.served_any = true;
         self.spools &= !self.requests.is_empty();
         self.pulls = super::pull::Pulls::default();

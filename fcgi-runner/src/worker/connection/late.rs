@@ -38,7 +38,8 @@ impl Connection {
     }
 
     fn end_cut(&self, request: &Request) {
-        crate::app::Link::cut(self, request.key(), &PlainBlocker);
+        let _writing = self.output(&PlainBlocker);
+        self.cut_off(request.key(), &PlainBlocker);
         request.mark_ended();
     }
 

@@ -113,9 +113,10 @@ impl Connection {
         last: bool,
         blocker: &dyn Blocker,
     ) -> Result<(), LinkGone> {
+        let begun = (!last).then(Instant::now);
         // In a statement of its own: the lock must be free again.
         let turn = self.input().begin_write(key, last);
-        let Turn { outbox, ended, given_up } = match turn {
+        let Turn { ahead, outbox, ended, given_up } = match turn {
             Ok(turn) => turn,
             Err(ended) => {
                 if let Some(ended) = ended {
@@ -128,23 +129,44 @@ impl Connection {
         let records = encode::stream_records(RecordType::STDOUT, key.id(), total);
         let closing = ended.map(|ended| closing_records(key, ended.stderr_used));
         let closing = closing.as_ref().map_or(&[][..], |(bytes, length)| &bytes[..*length]);
-        let result = if total <= COPIED && outbox.is_empty() {
+        let result = if total <= COPIED && outbox.is_empty() && ahead.is_empty() {
             // To copy so little is cheaper than to have the kernel gather it.
             let joined = Joined::new(records, parts, closing);
             self.write_all(&mut [IoSlice::new(joined.bytes())], false, blocker)
         } else {
             let records: SmallVec<[_; 1]> = records.collect();
-            let mut slices: Slices<'_> = outbox.iter().map(|piece| IoSlice::new(piece)).collect();
+            let mut slices = Slices::new();
+            slices.push(IoSlice::new(ahead.rest()));
+            slices.extend(outbox.iter().map(|piece| IoSlice::new(piece)));
             gather(&mut slices, &records, parts);
             slices.push(IoSlice::new(closing));
             self.write_all(&mut slices, false, blocker)
         };
+        if let Some(begun) = begun {
+            self.input().note_write(key, begun, ahead);
+        }
         drop(writing);
         self.flush_outbox();
         if let Some(ended) = ended {
             self.settle(ended.disposition);
         }
         if given_up && !last { Err(LinkGone) } else { result }
+    }
+
+    /// Ends a request as not whole, with `output` held by the caller.
+    pub(super) fn cut_off(&self, key: RequestKey, blocker: &dyn Blocker) {
+        let Ok(Ended { disposition, .. }) = self.input().retire(key) else { return };
+        let alone = self.input().requests.is_empty();
+        if alone {
+            self.gone();
+        } else {
+            // Others use the connection: all that is left to say is a status that is not success.
+            let end = encode::end_request(key.id(), EndRequest::complete(1));
+            let _ = self
+                .write_waiting(blocker)
+                .and_then(|()| self.write_all(&mut [IoSlice::new(&end)], false, blocker));
+        }
+        self.settle(disposition);
     }
 
     pub(super) fn output(&self, blocker: &dyn Blocker) -> MutexGuard<'_, ()> {
@@ -170,6 +192,9 @@ impl Link for Connection {
         last: bool,
         blocker: &dyn Blocker,
     ) -> Result<(), LinkGone> {
+        if !last && self.leave_to_courier(key, parts) {
+            return Ok(());
+        }
         self.write_piece(self.output(blocker), key, parts, last, blocker)
     }
 
@@ -179,7 +204,7 @@ impl Link for Connection {
 
     fn stderr(&self, key: RequestKey, text: &[u8], blocker: &dyn Blocker) {
         let _writing = self.output(blocker);
-        if !self.can_write(key) || self.write_outbox(blocker).is_err() {
+        if !self.can_write(key) || self.write_waiting(blocker).is_err() {
             return;
         }
         self.input().note_stderr(key);
@@ -191,18 +216,11 @@ impl Link for Connection {
 
     fn cut(&self, key: RequestKey, blocker: &dyn Blocker) {
         let _writing = self.output(blocker);
-        let Ok(Ended { disposition, .. }) = self.input().retire(key) else { return };
-        let alone = self.input().requests.is_empty();
-        if alone {
-            self.gone();
-        } else {
-            // Others use the connection: all that is left to say is a status that is not success.
-            let end = encode::end_request(key.id(), EndRequest::complete(1));
-            let _ = self
-                .write_outbox(blocker)
-                .and_then(|()| self.write_all(&mut [IoSlice::new(&end)], false, blocker));
+        if self.can_write(key) {
+            // What was given before is not lost.
+            let _ = self.write_waiting(blocker);
         }
-        self.settle(disposition);
+        self.cut_off(key, blocker);
     }
 
     fn end_with(&self, request: &Request, code: u16, page: &[u8]) {

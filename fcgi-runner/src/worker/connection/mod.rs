@@ -5,6 +5,7 @@
 //! [`Blocker`](crate::app::Blocker); `input` guards the protocol's state and is never held across a wait. Whoever needs both
 //! takes `output` first.
 
+mod ahead;
 mod begun;
 mod file;
 mod input;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+pub(super) use self::ahead::Carried;
 pub(super) use self::input::{Input, Phase, Stage};
 use super::intake::{self, Work};
 use super::settings::{Feeding, Settings};

@@ -8,18 +8,42 @@ use std::os::fd::AsFd;
 
 use bytes::{Buf, Bytes};
 
-use super::Connection;
 use super::input::DEAF;
+use super::{Connection, Input};
 use crate::app::{Blocker, LinkGone};
 use crate::messages::Code;
 use crate::os::socket;
+
+impl Input {
+    /// Takes the bytes for the peer that have to wait for the writer.
+    pub(super) fn take_outbox(&mut self) -> Vec<Bytes> {
+        self.outbox_size = 0;
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Puts back what could not leave, before everything that has come since.
+    pub(super) fn put_back(&mut self, pieces: Vec<Bytes>) {
+        self.outbox_size += pieces.iter().map(Bytes::len).sum::<usize>();
+        self.outbox.splice(0..0, pieces);
+    }
+
+    pub(super) fn has_outbox(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+}
 
 impl Connection {
     /// Sends it now, unless somebody is writing: that one sends it then.
     pub(super) fn flush_outbox(&self) {
         while self.input().has_outbox() {
             let Ok(_writing) = self.output.try_lock() else { return };
-            let mut pieces = self.input().take_outbox();
+            let mut input = self.input();
+            if input.is_within_record() {
+                // The courier comes back.
+                return;
+            }
+            let mut pieces = input.take_outbox();
+            drop(input);
             match self.send_at_once(&mut pieces) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -33,13 +57,17 @@ impl Connection {
         }
     }
 
-    /// Sends it before records of an answer, with `output` held by the caller: a part of it may have left.
-    pub(super) fn write_outbox(&self, blocker: &dyn Blocker) -> Result<(), LinkGone> {
-        let pieces = self.input().take_outbox();
-        if pieces.is_empty() {
+    /// Sends it before records of an answer, and before it what the application is ahead, with `output` held by the caller: a part
+    /// of either may have left.
+    pub(super) fn write_waiting(&self, blocker: &dyn Blocker) -> Result<(), LinkGone> {
+        let mut input = self.input();
+        let (ahead, pieces) = (input.take_ahead(), input.take_outbox());
+        drop(input);
+        if ahead.is_empty() && pieces.is_empty() {
             return Ok(());
         }
-        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut slices = vec![IoSlice::new(ahead.rest())];
+        slices.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
         self.write_all(&mut slices, false, blocker)
     }
 
