@@ -200,6 +200,29 @@ fn the_interrupt_of_a_terminal_lets_running_requests_finish() {
 }
 
 #[test]
+fn the_interrupt_of_a_terminal_ends_a_worker_that_still_imports() {
+    const SLOW: &str = "import os, time\nopen('importing-' + str(os.getpid()), 'w')\ntime.sleep(1000)\n";
+    for words in [&["method=prefork"][..], &["method=threaded"], &["preload=true"]] {
+        let sandbox = Sandbox::new();
+        let mut command =
+            sandbox.command(&["socket=s.sock", "daemonize=false", "stoptimeout=1000", "web:application"]);
+        command.args(words);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut server = sandbox.serve_at(&mut command, sandbox.unix("s.sock"));
+        sandbox.write("web.py", SLOW);
+        server.signal(Signal::SIGHUP);
+        let imports = || {
+            let files = std::fs::read_dir(sandbox.folder()).unwrap();
+            files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("importing-"))
+        };
+        until("a new worker imports", imports);
+        nix::sys::signal::killpg(Pid::from_raw(server.pid()), Signal::SIGINT).unwrap();
+        assert_eq!(server.wait(), Some(0), "{words:?}: {}", server.err());
+        assert!(!server.err().contains("error[") && !server.err().contains("warn["), "{}", server.err());
+    }
+}
+
+#[test]
 fn a_process_that_serves_alone_stops_by_every_signal_of_a_web_server() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGHUP] {
         let sandbox = Sandbox::new();

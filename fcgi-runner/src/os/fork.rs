@@ -179,6 +179,11 @@ pub fn kill_now(process: ProcessId) {
     send(process, Signal::SIGKILL);
 }
 
+/// Tells a child to end.
+pub fn terminate(process: ProcessId) {
+    send(process, Signal::SIGTERM);
+}
+
 /// Tells a child that is a server to end at once, with all that it has started.
 pub fn quit(process: ProcessId) {
     send(process, Signal::SIGQUIT);

@@ -173,39 +173,28 @@ pub fn install_worker_handlers(alone: bool) -> io::Result<WorkerSignals> {
     Ok(WorkerSignals { finish, quit, registered })
 }
 
-/// Signals that pass without effect until [`PassedSignals::heed`].
-#[derive(Debug)]
-#[must_use]
-pub struct PassedSignals(Vec<Signal>);
-
 /// Lets the signals pass without effect that a terminal or an administrator sends to all processes of a server, where they would
-/// end this one. Programs that are started meanwhile do not inherit that.
+/// end this one, or where an interpreter that was there before makes a `KeyboardInterrupt` of them. Programs that are started
+/// meanwhile do not inherit that.
+pub fn pass_group_signals() {
+    for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
+        // SAFETY: the handler does nothing.
+        let before = unsafe { nix::sys::signal::signal(signal, SigHandler::Handler(pass)) };
+        if let Ok(SigHandler::SigIgn) = before {
+            // SAFETY: what was installed is installed again.
+            let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+        }
+    }
+}
+
+/// Makes ready a worker that does not serve yet, and may not for long: what goes to all processes is for its master, which ends it
+/// by `SIGTERM` whatever an interpreter around it has made of that.
 ///
 /// # Errors
 /// None that a program could cause.
-pub fn pass_group_signals() -> io::Result<PassedSignals> {
-    let mut passed = Vec::new();
-    for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
-        // SAFETY: the handler does nothing.
-        let before = unsafe { nix::sys::signal::signal(signal, SigHandler::Handler(pass)) }?;
-        if matches!(before, SigHandler::SigDfl) {
-            passed.push(signal);
-        } else {
-            // SAFETY: what was installed is installed again.
-            unsafe { nix::sys::signal::signal(signal, before) }?;
-        }
-    }
-    Ok(PassedSignals(passed))
-}
-
-impl PassedSignals {
-    /// Gives the signals their effect back.
-    ///
-    /// # Errors
-    /// None that a program could cause.
-    pub fn heed(self) -> io::Result<()> {
-        self.0.into_iter().try_for_each(forget_handler)
-    }
+pub fn begin_worker() -> io::Result<()> {
+    pass_group_signals();
+    [Signal::SIGTERM, Signal::SIGQUIT].into_iter().try_for_each(forget_handler)
 }
 
 extern "C" fn pass(_signal: libc::c_int) {}

@@ -80,13 +80,13 @@ impl Doors {
 pub(super) fn live(about: &About, board: &Scoreboard, doors: Vec<Door>, line: &Line) -> i32 {
     process::rename(c"fcgi-status");
     // What a terminal sends to all processes is for the master.
-    let passed = signals::pass_group_signals();
+    signals::pass_group_signals();
     let reopen = || {
         if let Err(error) = line.take_logs().redirect() {
             tracing::error!(code = %Code::LOG_REOPEN, %error, "a log file cannot be changed");
         }
     };
-    match passed.and_then(|_| Clerk::new(about, board, doors)).and_then(|clerk| clerk.run(line, &reopen)) {
+    match Clerk::new(about, board, doors).and_then(|clerk| clerk.run(line, &reopen)) {
         Ok(()) => 0,
         Err(error) => {
             tracing::error!(code = %Code::STATUS_DIED, %error, "the status process cannot go on");

@@ -15,6 +15,7 @@ use crate::os::channel::{self, Line, Order};
 use crate::os::fork::{self, End, ProcessId, Side};
 use crate::os::poller::{Poller, Token};
 use crate::os::scoreboard::Phase;
+use crate::os::signals;
 use crate::os::stdio::Streams;
 
 impl Master<'_> {
@@ -59,11 +60,7 @@ impl Master<'_> {
         }
         let streams = self.open_outlets(id)?;
         let work = self.job.work;
-        let start = |line| match streams.map(Streams::capture) {
-            Some(Err(_)) => 1,
-            _ => work(line, slot),
-        };
-        let (process, line) = self.fork_child_with_line(start)?;
+        let (process, line) = self.fork_child_with_line(|line| live_as_worker(work, line, slot, streams))?;
         Ok((Some(process), line))
     }
 
@@ -159,6 +156,14 @@ impl Master<'_> {
         if let Some(child) = self.workers.get_mut(&id) {
             child.retired = true;
             child.line.order(order);
+            if order == Order::Stop
+                && child.progress != Progress::Ready
+                && let Some(process) = child.process
+            {
+                // It hears no order while it imports, and has no visitor; one that serves by now finishes.
+                child.is_killed = true;
+                fork::terminate(process);
+            }
         }
         self.show_phase(id, Phase::Leaving);
     }
@@ -231,4 +236,17 @@ impl Master<'_> {
         }
         self.mask.restore();
     }
+}
+
+/// The life of a worker that was just forked; gives its exit status.
+pub(super) fn live_as_worker(
+    work: &dyn Fn(Line, usize) -> i32,
+    line: Line,
+    slot: usize,
+    streams: Option<Streams>,
+) -> i32 {
+    if signals::begin_worker().is_err() || streams.is_some_and(|streams| streams.capture().is_err()) {
+        return 1;
+    }
+    work(line, slot)
 }

@@ -9,6 +9,7 @@ use std::ffi::CStr;
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::children::live_as_worker;
 use super::policy::{Event, WorkerId};
 use super::{Failure, Master, Progress};
 use crate::app::Blocker;
@@ -232,7 +233,7 @@ impl Master<'_> {
             line.tell(News::Unfit);
             return 0;
         }
-        let Ok(passed) = signals::pass_group_signals() else { return 1 };
+        signals::pass_group_signals();
         line.tell(News::Ready);
         let mut born = None;
         // Forking needs the thread to be attached to the interpreter.
@@ -240,10 +241,7 @@ impl Master<'_> {
         drop(line);
         let Some((line, slot, streams)) = born else { return 0 };
         process::rename(&name);
-        if passed.heed().is_err() || streams.is_some_and(|streams| streams.capture().is_err()) {
-            return 1;
-        }
-        (self.job.work)(line, slot)
+        live_as_worker(self.job.work, line, slot, streams)
     }
 
     /// Forks the workers that are ordered, until there is no more to do; in a worker, gives what it is to work with.

@@ -44,6 +44,22 @@ def test_control_c_stops_it_without_a_traceback(folder, method):
     assert "Traceback" not in program.stderr
 
 
+@pytest.mark.parametrize("words", [["method=prefork"], ["method=threaded"], ["preload=true"]], ids=" ".join)
+def test_control_c_ends_a_worker_that_still_imports(folder, words):
+    write(folder, mysite=PLAIN)
+    words = ["mysite:application", "socket=s", "daemonize=false", "stoptimeout=1000", *words]
+    program = Program(folder, *MODULE, *words)
+    program.facts(folder / "s")
+    write(folder, mysite="import time\nopen('importing', 'w')\ntime.sleep(1000)\n")
+    os.kill(program.pid, signal.SIGHUP)
+    program.wait_until((folder / "importing").exists)
+    # The terminal signals the whole group.
+    os.killpg(program.pid, signal.SIGINT)
+    assert program.ends() == 0
+    assert "Traceback" not in program.stderr
+    assert "error[" not in program.stderr
+
+
 def test_help_goes_to_standard_output(folder):
     status, out, err = run(folder, *MODULE, "help")
     assert (status, err) == (0, "")
