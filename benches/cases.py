@@ -71,6 +71,7 @@ CASES = (
     Case("page", "A small page built in Python, a connection per request, 4 at once", (_PAGE,)),
     Case("list", "1 MiB in one piece, 2 at once", (Load("/large", MEBIBYTE, 2),)),
     Case("stream", "1 MiB from a generator, 128 x 8 KiB, 2 at once", (Load("/stream", MEBIBYTE, 2),)),
+    Case("lines", "An export of 10 000 lines of 32 bytes, line by line, 2 at once", (Load("/lines", 320_000, 2),)),
     Case("upload", "An upload of 1 MiB, 2 at once", (Load("/upload", 7, 2, body=MEBIBYTE),)),
     Case("mux8", "Hello, 8 requests at once on one connection", (Load(connections=1, keep=True, active=8),)),
     Case(

@@ -6,6 +6,7 @@ HELLO = b"Hello, World!"
 LIST = b"x" * 1048576
 CHUNK, CHUNKS = b"y" * 8192, 128
 READ = 65536
+LINES = 10_000
 
 
 def hello(environ):
@@ -30,6 +31,11 @@ def stream(environ):
     return [("Content-Type", "text/plain")], (CHUNK for _ in range(CHUNKS))
 
 
+def lines(environ):
+    """An export, line by line."""
+    return [("Content-Type", "text/csv")], (b"%05d,a name,another,12.50,2026\n" % number for number in range(LINES))
+
+
 def upload(environ):
     """Reads the body and tells its length."""
     length = 0
@@ -45,7 +51,15 @@ def sleep(environ):
     return hello(environ)
 
 
-PAGES = {"/hello": hello, "/page": page, "/large": large, "/stream": stream, "/upload": upload, "/sleep": sleep}
+PAGES = {
+    "/hello": hello,
+    "/page": page,
+    "/large": large,
+    "/stream": stream,
+    "/lines": lines,
+    "/upload": upload,
+    "/sleep": sleep,
+}
 
 
 def application(environ, start_response):

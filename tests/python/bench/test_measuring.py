@@ -116,7 +116,7 @@ def plan(fcgi_rate, workplace, monkeypatch):
     return Plan(1, 0.1, workplace, {}, frozenset({"ours-p2", "ours-t4"}))
 
 
-@pytest.mark.parametrize("name", ["keep", "close", "page", "list", "stream", "upload", "mux8", "idle"])
+@pytest.mark.parametrize("name", ["keep", "close", "page", "list", "stream", "lines", "upload", "mux8", "idle"])
 def test_a_short_run_measures_without_errors(name, plan):
     [case] = [case for case in CASES if case.name == name]
     few = tuple(replace(load, held=min(load.held, 50)) for load in case.loads)
