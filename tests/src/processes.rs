@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::wait::until;
+
 /// A living process, seen from outside.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Process {
@@ -86,6 +88,17 @@ pub fn cpu_time(pid: i32) -> Duration {
     let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
     Duration::from_millis(ticks * 1000 / per_second.unwrap_or(100))
+}
+
+/// Waits until a process has nothing to do, or can do nothing.
+pub fn wait_for_rest(pid: i32) {
+    let (mut used, mut looks) = (Duration::ZERO, 0);
+    until("the process rests", || {
+        let now = cpu_time(pid);
+        looks = if now == used { looks + 1 } else { 0 };
+        used = now;
+        looks == 10
+    });
 }
 
 /// What the descriptors of a process are, as the kernel names them.

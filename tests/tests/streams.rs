@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::time::Duration;
 
 use fcgi_tests::record::{Record, STDOUT};
 use fcgi_tests::{Answer, Client, Request, Sandbox, processes, until};
@@ -101,17 +100,6 @@ fn every_block_leaves_although_the_application_makes_no_other() {
     }
 }
 
-/// Waits until a process has nothing to do, or can do nothing.
-fn rests(pid: i32) {
-    let (mut used, mut looks) = (Duration::ZERO, 0);
-    until("the worker rests", || {
-        let now = processes::cpu_time(pid);
-        looks = if now == used { looks + 1 } else { 0 };
-        used = now;
-        looks == 10
-    });
-}
-
 #[test]
 fn what_a_full_socket_holds_up_leaves_as_soon_as_the_web_server_reads() {
     for words in MODES {
@@ -121,7 +109,7 @@ fn what_a_full_socket_holds_up_leaves_as_soon_as_the_web_server_reads() {
         // Of these, the socket takes none of the last, then a part of them, then all.
         for lines in (8_000..36_000).step_by(4_000) {
             client.send(&Request::get(&format!("/pausing/{lines}/{lines}")).kept().bytes());
-            rests(server.workers()[0]);
+            processes::wait_for_rest(server.workers()[0]);
             come_to(&mut client, 1, lines);
             sandbox.write(&format!("go-{lines}"), "");
             assert!(client.answer(1).is_whole());

@@ -1,10 +1,11 @@
 //! The sockets of the status, and the process behind them.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::process::Command;
 
 use fcgi_tests::processes;
 use fcgi_tests::{Address, Request, Sandbox, Server, ask, until_some};
@@ -168,5 +169,25 @@ fn nobody_keeps_others_from_being_told() {
     assert_eq!(get(&address, "/").status, 200);
     drop(silent);
     assert_eq!(get(&address, "/").status, 200);
+    server.stop();
+}
+
+#[test]
+fn where_no_descriptor_is_left_who_asks_waits_and_nothing_spins() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&[SOCKET]);
+    let (address, pid) = (status(&sandbox), teller(&server));
+    let limit_files = |limit: &str| {
+        let words = [format!("--pid={pid}"), format!("--nofile={limit}:")];
+        assert!(Command::new("prlimit").args(words).status().unwrap().success());
+    };
+    limit_files("0");
+    let mut socket = fs::File::from(address.open().unwrap());
+    socket.write_all(b"GET /text HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    processes::wait_for_rest(pid);
+    limit_files("256");
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    assert_eq!(first_page(&text).0.status, 200);
     server.stop();
 }

@@ -41,6 +41,8 @@ pub struct Clerk<'c> {
     connections: BTreeMap<Token, Connection>,
     next_token: Token,
     next_note: Instant,
+    /// There are no descriptors for those who come; they are looked after at the next note.
+    is_exhausted: bool,
 }
 
 impl<'c> Clerk<'c> {
@@ -62,6 +64,7 @@ impl<'c> Clerk<'c> {
             connections: BTreeMap::new(),
             next_token: CONNECTIONS,
             next_note: Instant::now(),
+            is_exhausted: false,
         })
     }
 
@@ -97,6 +100,16 @@ impl<'c> Clerk<'c> {
             self.sampler.note(self.about, self.board);
             self.next_note = now + EVERY;
             self.connections.retain(|_, connection| !connection.is_stale(now));
+            if std::mem::take(&mut self.is_exhausted) {
+                self.watch_doors(true);
+            }
+        }
+    }
+
+    /// Hears of those who come, or leaves them to wait. A door whose state cannot be changed is only heard of in vain.
+    fn watch_doors(&self, heeded: bool) {
+        for (index, door) in self.doors.iter().enumerate() {
+            let _ = self.poller.want(&door.listener, DOORS + index, heeded, false);
         }
     }
 
@@ -118,6 +131,11 @@ impl<'c> Clerk<'c> {
                 self.add(peer, may, is_local);
             }
             Accepted::Nobody => {}
+            Accepted::Exhausted(_) if self.connections.is_empty() => {
+                // The machine has none, or others of this process take them all.
+                self.is_exhausted = true;
+                self.watch_doors(false);
+            }
             Accepted::Exhausted(_) => self.drop_oldest(),
         }
         Ok(())
