@@ -36,8 +36,14 @@ def _first_line(*words: str) -> str:
 
 def _commit() -> str:
     """The state of the project, where it is told."""
-    commit = _first_line("git", "-C", str(places.REPOSITORY), "describe", "--always", "--dirty", "--abbrev=10")
-    return "" if commit == "not known" else f" (commit {commit})"
+    git = ("git", "-C", str(places.REPOSITORY))
+    commit = _first_line(*git, "describe", "--always", "--abbrev=10")
+    if commit == "not known":
+        return ""
+    # What is written here by the measuring itself changes nothing of what is measured.
+    others = (":(top)", ":(top,exclude)BENCHMARKS.md", ":(top,exclude)benches/chart.svg")
+    changed = _first_line(*git, "status", "--porcelain", "--untracked-files=no", "--", *others) != "not known"
+    return f" (commit {commit}{'-dirty' if changed else ''})"
 
 
 def _cpu() -> str:
