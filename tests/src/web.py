@@ -60,8 +60,9 @@ def broken(way):
 
 
 def filling(count, name):
-    """Yields so many pieces of a kibibyte, and then one more when the test says so."""
+    """Yields so many pieces of a kibibyte, and then one more when the test says so; so slowly that each is written by itself."""
     for _ in range(count):
+        time.sleep(0.00005)
         yield b"x" * 1024
     hold(name)
     yield b"x" * 1024

@@ -87,9 +87,12 @@ fn play(
     attack: impl Fn(&Stage<'_>) -> Told,
 ) {
     let workers = server.wait_for_workers(mode.workers(words));
+    let listening = held_by(&server, &workers);
     let neighbour = server.hold("neighbour", 1).remove(0);
     let before = server.err().len();
-    let held = held_by(&server, &workers);
+    // The kernel's list of sockets may pass over one while others come and go.
+    let held = listening + 1;
+    until("the neighbour's connection is seen", || held_by(&server, &workers) == held);
     let stage = Stage { mode, sandbox, server: &server, companions: Cell::new(0) };
     let told = attack(&stage);
     stage.serves_at_once();
