@@ -8,6 +8,7 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
@@ -95,6 +96,9 @@ pub fn fork_away(hooks: &dyn ForkHooks, born: impl FnOnce(ProcessId)) -> io::Res
         }
     }
 }
+
+/// How long it may take until a process is adopted whose name is known: its parent has nothing else to do than to end.
+const ADOPTION: Duration = Duration::from_millis(200);
 
 fn wait_for(child: Pid) -> Option<WaitStatus> {
     loop {
@@ -201,6 +205,18 @@ pub fn send_signal(process: ProcessId, signal: i32) {
         // SAFETY: plain numbers, and the child has not been waited for, so that nobody else has its number.
         unsafe { libc::kill(process.0, signal) };
     }
+}
+
+/// Whether a process is a child of this one; one of [`fork_away`] becomes it a moment after its name is known.
+pub fn is_adopted(process: ProcessId) -> bool {
+    let until = Instant::now() + ADOPTION;
+    while !is_child(process) {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 /// Whether a process is a child of this one, alive or not reaped.

@@ -106,7 +106,7 @@ impl Master<'_> {
         let Some(child) = self.workers.get_mut(&id) else { return };
         child.is_killed = true;
         match child.process {
-            Some(process) if fork::is_child(process) => fork::kill_now(process),
+            Some(process) if fork::is_adopted(process) => fork::kill_now(process),
             // Its nursery has named a process that is none of ours.
             Some(_) => self.lose(id, "the process of a worker is none of the master's"),
             None => self.kill_expected(id),
@@ -156,13 +156,14 @@ impl Master<'_> {
         if let Some(child) = self.workers.get_mut(&id) {
             child.retired = true;
             child.line.order(order);
-            if order == Order::Stop
-                && child.progress != Progress::Ready
-                && let Some(process) = child.process
-            {
+            if order == Order::Stop && child.progress != Progress::Ready {
                 // It hears no order while it imports, and has no visitor; one that serves by now finishes.
                 child.is_killed = true;
-                fork::terminate(process);
+                child
+                    .process
+                    .filter(|process| fork::is_adopted(*process))
+                    .into_iter()
+                    .for_each(fork::terminate);
             }
         }
         self.show_phase(id, Phase::Leaving);

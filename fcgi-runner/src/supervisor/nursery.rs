@@ -133,6 +133,10 @@ impl Master<'_> {
                 if let Some(child) = self.workers.get_mut(&id) {
                     tracing::debug!(pid = process.0, "worker started");
                     child.process = Some(process);
+                    if child.is_killed && fork::is_adopted(process) {
+                        // It was to end before it was known.
+                        fork::terminate(process);
+                    }
                 }
             }
             News::Failed { worker } => {
