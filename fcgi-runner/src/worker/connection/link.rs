@@ -155,6 +155,13 @@ impl Connection {
 
     /// Ends a request as not whole, with `output` held by the caller.
     pub(super) fn cut_off(&self, key: RequestKey, blocker: &dyn Blocker) {
+        let input = self.input();
+        let in_the_way = input.is_within_record() && input.requests.len() > 1;
+        drop(input);
+        if in_the_way {
+            // What others are sent must not come into the middle of a record.
+            let _ = self.write_waiting(blocker);
+        }
         let Ok(Ended { disposition, .. }) = self.input().retire(key) else { return };
         let alone = self.input().requests.is_empty();
         if alone {
