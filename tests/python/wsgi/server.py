@@ -1,6 +1,8 @@
 """fcgi-run with one of the applications in `apps`, and what can be seen of it from outside."""
 
+import json
 import os
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -30,7 +32,8 @@ class Server:
         logs = [self.outlog, self.errlog]
         self.process = Process(f"{app} {model}", folder, [*argv, "daemonize=false"], env=env, logs=logs)
         self.process.wait_until(self._accepts)
-        wait_for(lambda: len(self.workers()) >= self.usual_workers, what="the first workers")
+        # One that still imports when the server stops is ended as it is.
+        wait_for(lambda: self._serving() >= self.usual_workers, what="the first workers")
 
     @property
     def usual_workers(self):
@@ -42,6 +45,11 @@ class Server:
         except OSError:
             return False
         return "serving" in self.errors()
+
+    def _serving(self):
+        words = [appserver.runner(), "ctl", "workers", "--json", f"socket={self.socket}"]
+        answer = subprocess.run(words, env=appserver.environment(), check=True, capture_output=True, text=True)
+        return [worker["state"] for worker in json.loads(answer.stdout)["workers"]].count("idle")
 
     def connect(self):
         return client.Client(self.socket)
