@@ -5,15 +5,14 @@
 //! application goes on: many blocks with one write, in records as long as can be. No block waits for another one to come.
 //! Source: PEP 3333 "Buffering and Streaming", which has these two ways.
 
-use std::io::{self, IoSlice};
-use std::os::fd::AsFd;
+use std::io;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use fcgi_proto::encode::{self, MAX_ALIGNED_CONTENT};
 use fcgi_proto::{RecordHeader, RecordType, RequestKey};
 
 use super::{Connection, Input};
-use crate::os::socket;
 
 /// What an application has made of its answer, and nobody has begun to write.
 #[derive(Debug)]
@@ -123,6 +122,22 @@ impl Blocks {
         &self.bytes[self.sent..]
     }
 
+    /// Whether a part of a record has left, and nothing else can before the rest.
+    pub(super) fn is_cut(&self) -> bool {
+        self.sent > 0 && !self.is_empty()
+    }
+
+    /// Takes off what has left, of so many bytes at most; gives how many.
+    pub(super) fn advance(&mut self, most: usize) -> usize {
+        let left = most.min(self.rest().len());
+        self.sent += left;
+        left
+    }
+
+    pub(super) fn into_rest(self) -> Bytes {
+        Bytes::from(self.bytes).slice(self.sent..)
+    }
+
     /// Room for others, once all has left.
     fn emptied(self) -> Self {
         Self { sent: self.bytes.len(), ..self }
@@ -130,7 +145,7 @@ impl Blocks {
 }
 
 impl Input {
-    /// Takes the blocks that leave before anything else; with `output` held by the caller, who writes them.
+    /// Takes the blocks that nobody has begun to write, or not to the end.
     pub(super) fn take_ahead(&mut self) -> Blocks {
         self.ahead.as_mut().map(|ahead| ahead.take()).unwrap_or_default()
     }
@@ -140,11 +155,6 @@ impl Input {
         if let Some(ahead) = &mut self.ahead {
             ahead.put_back(blocks);
         }
-    }
-
-    /// Whether a part of a record has left, and nothing else can before the rest.
-    pub(super) fn is_within_record(&self) -> bool {
-        self.ahead.as_ref().is_some_and(|ahead| ahead.blocks.sent > 0)
     }
 
     /// Notes a write since `begun` that was not the last of its answer, and takes back what was written before as room.
@@ -161,10 +171,21 @@ impl Input {
         ahead.put_back(written.emptied());
     }
 
-    /// Forgets what an answer that has ended was ahead.
+    /// Has a block wait for the courier whose answer has begun.
+    #[cfg(test)]
+    pub(super) fn push_ahead(&mut self, block: &[u8]) {
+        self.ahead.as_mut().unwrap().push(block);
+    }
+
+    /// Ends what an answer that has ended was ahead; what is left of that leaves all the same.
     pub(super) fn end_ahead(&mut self, key: RequestKey) {
-        if self.ahead.as_ref().is_some_and(|ahead| ahead.key == key) {
-            self.ahead = None;
+        if self.ahead.as_ref().is_none_or(|ahead| ahead.key != key) {
+            return;
+        }
+        let blocks = self.take_ahead();
+        self.ahead = None;
+        if !blocks.is_empty() {
+            self.post_blocks(blocks);
         }
     }
 
@@ -206,10 +227,7 @@ impl Connection {
     pub(in crate::worker) fn carry(&self) -> Carried {
         // Whoever writes has taken what was there, and not what has come since.
         if let Ok(writing) = self.output.try_lock() {
-            let mut blocks = self.input().take_ahead();
-            let sent = self.send_blocks(&mut blocks);
-            self.input().put_back_ahead(blocks);
-            match sent {
+            match self.send_waiting() {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Carried::Full,
                 Err(_) => {
@@ -224,13 +242,6 @@ impl Connection {
         let Some(ahead) = &mut input.ahead else { return Carried::All };
         ahead.called = std::mem::take(&mut ahead.grown) || !ahead.blocks.is_empty();
         if ahead.called { Carried::Some } else { Carried::All }
-    }
-
-    fn send_blocks(&self, blocks: &mut Blocks) -> io::Result<()> {
-        while !blocks.is_empty() {
-            blocks.sent += socket::send(self.fd.as_fd(), &[IoSlice::new(blocks.rest())], false)?;
-        }
-        Ok(())
     }
 }
 

@@ -8,7 +8,8 @@ use fcgi_proto::RequestKey;
 use fcgi_proto::server::{self, Disposition};
 
 use super::super::intake::Work;
-use super::ahead::{Ahead, Blocks};
+use super::ahead::Ahead;
+use super::outbox::Waiting;
 use crate::app::{LinkGone, Request};
 use crate::config::Limits;
 use crate::messages::Code;
@@ -77,8 +78,7 @@ pub(crate) struct Active {
 /// A thread's turn to write for a request.
 pub(super) struct Turn {
     /// What has to leave before.
-    pub(super) ahead: Blocks,
-    pub(super) outbox: Vec<Bytes>,
+    pub(super) waiting: Waiting,
     pub(super) ended: Option<Ended>,
     pub(super) given_up: bool,
 }
@@ -177,8 +177,7 @@ impl Input {
         while let Some(piece) = self.protocol.poll_transmit() {
             // Read again elsewhere, it would be answered again.
             self.begun = None;
-            self.outbox_size += piece.len();
-            self.outbox.push(piece);
+            self.post(piece);
         }
         if self.outbox_size > MOST_UNSENT && !self.dead {
             tracing::warn!(code = %Code::DEAF_PEER, peer = peer(), "{DEAF}");
@@ -217,9 +216,9 @@ impl Input {
             Some(active) if !self.dead => active.given_up,
             _ => return Err(self.retire(key).ok()),
         };
-        let ahead = self.take_ahead();
+        let waiting = self.take_waiting();
         let ended = if last || given_up { Some(self.retire(key).map_err(|LinkGone| None)?) } else { None };
-        Ok(Turn { ahead, outbox: self.take_outbox(), ended, given_up })
+        Ok(Turn { waiting, ended, given_up })
     }
 
     /// Takes a request off the list, once it has ended.

@@ -20,8 +20,8 @@ impl Connection {
             return;
         };
         if request.finished().status != 0 {
-            drop(writing);
-            self.end_cut(request);
+            self.cut_off(writing, key);
+            request.mark_ended();
             return;
         }
         let head = page.windows(4).position(|window| window == b"\r\n\r\n").map_or(page.len(), |at| at + 4);
@@ -35,12 +35,6 @@ impl Connection {
             // Its loop is the thread that does not come back, and closes nothing.
             self.close_unless_shared();
         }
-    }
-
-    fn end_cut(&self, request: &Request) {
-        let _writing = self.output(&PlainBlocker);
-        self.cut_off(request.key(), &PlainBlocker);
-        request.mark_ended();
     }
 
     /// Says that nothing more comes, where the web server does not keep the connection.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
+use bytes::Bytes;
 use fcgi_proto::encode::{self, StreamChunk};
 use fcgi_proto::server::Disposition;
 use fcgi_proto::{EndRequest, RecordType, RequestKey};
@@ -116,7 +117,7 @@ impl Connection {
         let begun = (!last).then(Instant::now);
         // In a statement of its own: the lock must be free again.
         let turn = self.input().begin_write(key, last);
-        let Turn { ahead, outbox, ended, given_up } = match turn {
+        let Turn { waiting, ended, given_up } = match turn {
             Ok(turn) => turn,
             Err(ended) => {
                 if let Some(ended) = ended {
@@ -129,21 +130,19 @@ impl Connection {
         let records = encode::stream_records(RecordType::STDOUT, key.id(), total);
         let closing = ended.map(|ended| closing_records(key, ended.stderr_used));
         let closing = closing.as_ref().map_or(&[][..], |(bytes, length)| &bytes[..*length]);
-        let result = if total <= COPIED && outbox.is_empty() && ahead.is_empty() {
+        let result = if total <= COPIED && waiting.is_empty() {
             // To copy so little is cheaper than to have the kernel gather it.
             let joined = Joined::new(records, parts, closing);
             self.write_all(&mut [IoSlice::new(joined.bytes())], false, blocker)
         } else {
             let records: SmallVec<[_; 1]> = records.collect();
-            let mut slices = Slices::new();
-            slices.push(IoSlice::new(ahead.rest()));
-            slices.extend(outbox.iter().map(|piece| IoSlice::new(piece)));
+            let mut slices: Slices<'_> = waiting.slices().collect();
             gather(&mut slices, &records, parts);
             slices.push(IoSlice::new(closing));
             self.write_all(&mut slices, false, blocker)
         };
         if let Some(begun) = begun {
-            self.input().note_write(key, begun, ahead);
+            self.input().note_write(key, begun, waiting.ahead);
         }
         drop(writing);
         self.flush_outbox();
@@ -153,25 +152,19 @@ impl Connection {
         if given_up && !last { Err(LinkGone) } else { result }
     }
 
-    /// Ends a request as not whole, with `output` held by the caller.
-    pub(super) fn cut_off(&self, key: RequestKey, blocker: &dyn Blocker) {
-        let input = self.input();
-        let in_the_way = input.is_within_record() && input.requests.len() > 1;
-        drop(input);
-        if in_the_way {
-            // What others are sent must not come into the middle of a record.
-            let _ = self.write_waiting(blocker);
-        }
-        let Ok(Ended { disposition, .. }) = self.input().retire(key) else { return };
-        let alone = self.input().requests.is_empty();
-        if alone {
+    /// Ends a request as not whole, without waiting for the peer.
+    pub(super) fn cut_off(&self, writing: MutexGuard<'_, ()>, key: RequestKey) {
+        let mut input = self.input();
+        let Ok(Ended { disposition, .. }) = input.retire(key) else { return };
+        if input.requests.is_empty() {
+            drop(input);
             self.gone();
         } else {
             // Others use the connection: all that is left to say is a status that is not success.
             let end = encode::end_request(key.id(), EndRequest::complete(1));
-            let _ = self
-                .write_waiting(blocker)
-                .and_then(|()| self.write_all(&mut [IoSlice::new(&end)], false, blocker));
+            input.post(Bytes::copy_from_slice(&end));
+            drop((input, writing));
+            self.flush_outbox();
         }
         self.settle(disposition);
     }
@@ -222,12 +215,12 @@ impl Link for Connection {
     }
 
     fn cut(&self, key: RequestKey, blocker: &dyn Blocker) {
-        let _writing = self.output(blocker);
+        let writing = self.output(blocker);
         if self.can_write(key) {
             // What was given before is not lost.
             let _ = self.write_waiting(blocker);
         }
-        self.cut_off(key, blocker);
+        self.cut_off(writing, key);
     }
 
     fn end_with(&self, request: &Request, code: u16, page: &[u8]) {

@@ -13,6 +13,8 @@ mod late;
 mod link;
 mod outbox;
 mod pull;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
