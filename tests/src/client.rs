@@ -54,27 +54,27 @@ impl Address {
         })
     }
 
-    /// The sockets on the server's side, that which listens among them, as the kernel names open files.
-    pub fn sockets(&self) -> Vec<String> {
-        let inode = |line: &str| match self {
-            Self::Unix(path) => line
-                .ends_with(path.to_str()?)
-                .then(|| line.split_whitespace().nth(6))
-                .flatten()
-                .map(str::to_owned),
-            Self::Tcp(address) => {
-                let mut fields = line.split_whitespace();
-                let (_, port) = fields.nth(1)?.split_once(':')?;
-                let is_it = u16::from_str_radix(port, 16) == Ok(address.port());
-                is_it.then(|| fields.nth(7)).flatten().map(str::to_owned)
-            }
+    /// The connections on the server's side, as the kernel names open files.
+    pub fn connections(&self) -> Vec<String> {
+        let connection = |line: &str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let (is_one, inode) = match self {
+                // What listens has the flag 10000.
+                Self::Unix(path) => (line.ends_with(path.to_str()?) && *fields.get(3)? == "00000000", 6),
+                // What listens has the state 0A.
+                Self::Tcp(address) => {
+                    let port = format!(":{:04X}", address.port());
+                    (fields.get(1)?.ends_with(&port) && *fields.get(3)? != "0A", 9)
+                }
+            };
+            is_one.then(|| fields.get(inode).map(|inode| format!("socket:[{inode}]"))).flatten()
         };
         let tables = match self {
             Self::Unix(_) => &["/proc/net/unix"][..],
             Self::Tcp(_) => &["/proc/net/tcp", "/proc/net/tcp6"],
         };
         let text: String = tables.iter().map(|table| fs::read_to_string(table).unwrap_or_default()).collect();
-        text.lines().filter_map(inode).map(|inode| format!("socket:[{inode}]")).collect()
+        text.lines().filter_map(connection).collect()
     }
 }
 

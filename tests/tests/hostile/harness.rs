@@ -87,16 +87,14 @@ fn play(
     attack: impl Fn(&Stage<'_>) -> Told,
 ) {
     let workers = server.wait_for_workers(mode.workers(words));
-    let listening = held_by(&server, &workers);
     let neighbour = server.hold("neighbour", 1).remove(0);
     let before = server.err().len();
     // The kernel's list of sockets may pass over one while others come and go.
-    let held = listening + 1;
-    until("the neighbour's connection is seen", || held_by(&server, &workers) == held);
+    until("the neighbour's connection is seen", || held_by(&server, &workers) == 1);
     let stage = Stage { mode, sandbox, server: &server, companions: Cell::new(0) };
     let told = attack(&stage);
     stage.serves_at_once();
-    until("the server has let go of every connection and file", || held_by(&server, &workers) <= held);
+    until("the server has let go of every connection and file", || held_by(&server, &workers) <= 1);
     sandbox.release("neighbour");
     let answer = neighbour.join().unwrap();
     assert!(answer.is_whole() && answer.text() == "held", "{mode:?}, the neighbour: {answer:?}");
@@ -107,9 +105,9 @@ fn play(
 
 /// How many connections of web servers and temporary files these processes have open.
 fn held_by(server: &Server<'_>, workers: &[i32]) -> usize {
-    let sockets = server.address.sockets();
+    let connections = server.address.connections();
     let all = workers.iter().flat_map(|pid| processes::open_files(*pid));
-    all.filter(|name| sockets.contains(name) || name.ends_with(" (deleted)")).count()
+    all.filter(|name| connections.contains(name) || name.ends_with(" (deleted)")).count()
 }
 
 fn check_log(mode: Mode, log: &str, told: Told) {
