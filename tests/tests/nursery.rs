@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use fcgi_tests::{Sandbox, Server, processes, until, until_some};
 use nix::sys::signal::{Signal, kill};
@@ -236,4 +237,37 @@ fn a_stop_while_the_application_is_imported_for_all_does_not_wait_for_it() {
     started.child.wait().unwrap();
     until("nobody is left", || sandbox.processes().is_empty());
     assert!(!sandbox.has("s.sock"));
+}
+
+/// Looks for what is there for a moment only, and may be missed.
+fn glimpse<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(200) {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// It is told to stop at once when the first worker is being forked, again and again, since that takes but a moment.
+#[test]
+fn a_worker_that_is_not_yet_known_does_not_outlive_a_stop() {
+    let sandbox = Sandbox::new();
+    sandbox.write("slow.py", "import time\ntime.sleep(600)\n");
+    for _ in 0..40 {
+        let mut started =
+            sandbox.spawn(&mut sandbox.command(&["socket=s.sock", "daemonize=false", "slow:application"]));
+        let master = started.child.id().cast_signed();
+        let children = |pid: i32| {
+            let list =
+                std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
+        };
+        let nursery = glimpse(|| children(master).into_iter().find(|pid| processes::is_nursery(*pid)));
+        nursery.and_then(|nursery| glimpse(|| children(nursery).pop()));
+        kill(Pid::from_raw(master), Signal::SIGQUIT).unwrap();
+        started.child.wait().unwrap();
+        sandbox.wait_for_nobody();
+    }
 }

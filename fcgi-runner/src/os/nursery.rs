@@ -5,7 +5,9 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::MsgFlags;
 
 use super::channel::{Heard, Line, seqpacket_pair};
@@ -120,6 +122,13 @@ impl NurseryLine {
                 Ok(_) => return Heard::Garbage,
             });
         }
+    }
+
+    /// Waits until there is news, or certainty that none will come; no longer than that.
+    pub fn await_news(&self, limit: Duration) {
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO);
+        // Whatever it comes to, the next look finds it.
+        let _ = poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], limit);
     }
 
     fn send(&self, kind: u8, first: u32, second: u32, fds: &[RawFd]) -> bool {

@@ -42,9 +42,14 @@ pub(super) fn receive(
     flags: MsgFlags,
 ) -> io::Result<Received> {
     let mut space = nix::cmsg_space!([RawFd; MOST]);
-    let space = with_fds.then_some(space.as_mut_slice());
+    let mut space = with_fds.then_some(space.as_mut_slice());
     let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<SockaddrIn>(from.as_raw_fd(), parts, space, flags)?;
+    let mut message = recvmsg::<SockaddrIn>(from.as_raw_fd(), parts, space.as_deref_mut(), flags);
+    if message == Err(nix::Error::ECONNRESET) {
+        // Told once: the other process has ended without reading all that it was sent. What it has sent comes all the same.
+        message = recvmsg(from.as_raw_fd(), parts, space, flags);
+    }
+    let message = message?;
     let cut = MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC;
     let mut fds = Vec::new();
     if with_fds {
@@ -107,6 +112,22 @@ mod tests {
             text
         });
         assert_eq!(texts, ["err", "access"]);
+    }
+
+    #[test]
+    fn last_words_are_heard_of_a_process_that_has_not_read_its_own() {
+        let (ours, theirs) = crate::os::channel::seqpacket_pair().unwrap();
+        let mut byte = [0];
+        for word in [b"a", b"b"] {
+            assert!(send(theirs.as_fd(), &[IoSlice::new(word)], &[]));
+        }
+        assert!(send(ours.as_fd(), &[IoSlice::new(b"x")], &[]));
+        drop(theirs);
+        for (bytes, word) in [(1, b"a"), (1, b"b"), (0, b"b")] {
+            let mut parts = [IoSliceMut::new(&mut byte)];
+            let got = receive(ours.as_fd(), &mut parts, false, MsgFlags::MSG_DONTWAIT).unwrap();
+            assert_eq!((got.bytes, &byte), (bytes, word));
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) struct Nursery {
     used_at: Instant,
     is_ready: bool,
     pub(super) is_leaving: bool,
+    /// Nobody is left who could tell news.
+    is_mute: bool,
 }
 
 impl Master<'_> {
@@ -77,6 +79,7 @@ impl Master<'_> {
             used_at: Instant::now(),
             is_ready: false,
             is_leaving: false,
+            is_mute: false,
         });
         Ok(())
     }
@@ -91,7 +94,7 @@ impl Master<'_> {
     }
 
     fn next_news(&mut self, index: usize) -> Option<News> {
-        let nursery = self.nurseries.get(index)?;
+        let nursery = self.nurseries.get_mut(index)?;
         match nursery.line.next_news() {
             Heard::Message(news) => Some(news),
             Heard::Silence => None,
@@ -100,6 +103,7 @@ impl Master<'_> {
                 None
             }
             Heard::Gone => {
+                nursery.is_mute = true;
                 let _ = self.poller.forget(&nursery.line);
                 None
             }
@@ -154,6 +158,7 @@ impl Master<'_> {
         let Some(index) = self.nurseries.iter().position(|nursery| nursery.process == process) else {
             return false;
         };
+        self.hear_last_words(index);
         let nursery = self.nurseries.remove(index);
         let _ = self.poller.forget(&nursery.line);
         if !nursery.is_leaving {
@@ -168,6 +173,21 @@ impl Master<'_> {
             self.lose(id, "the process of which the first worker was to be forked died");
         }
         true
+    }
+
+    /// Hears of a worker that a nursery was forking when it ended: its child tells, which may be about to. A worker of which the
+    /// master did not know would outlive it.
+    fn hear_last_words(&mut self, index: usize) {
+        let until = Instant::now() + LAST_WORDS;
+        loop {
+            let nursery = &self.nurseries[index];
+            let left = until.saturating_duration_since(Instant::now());
+            if nursery.is_mute || nursery.expected.is_empty() || left.is_zero() {
+                return;
+            }
+            nursery.line.await_news(left);
+            self.hear_nurseries();
+        }
     }
 
     /// Gives up a worker that was not born.
@@ -295,6 +315,9 @@ impl Nursery {
         }
     }
 }
+
+/// How long a nursery's child may take to fork a worker and to tell of it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What tools show instead of the name of the program.
 const NAME: &CStr = c"fcgi-nursery";
