@@ -107,6 +107,17 @@ impl Body {
         result
     }
 
+    /// Bytes that were announced and have not arrived.
+    pub fn outstanding(&self) -> usize {
+        let ContentLength::Known(length) = self.announced else { return 0 };
+        usize::try_from(length.saturating_sub(self.received())).unwrap_or(usize::MAX)
+    }
+
+    /// Notes bytes that the application has been given without them coming by here.
+    pub fn note_passed_by(&self, bytes: usize) {
+        self.lock().received += bytes as u64;
+    }
+
     /// Says that all has arrived.
     pub fn end(&self) {
         let mut state = self.lock();

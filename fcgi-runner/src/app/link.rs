@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 
+use bytes::BufMut;
 use fcgi_proto::RequestKey;
 
 use super::{Blocker, Body, Request};
@@ -37,8 +38,9 @@ pub trait Link: Send + Sync {
     /// [`Link::cut`] does. Not called by the thread that serves it.
     fn end_with(&self, request: &Request, code: u16, page: &[u8]);
 
-    /// Waits until more of a body of the request has arrived, or it is certain that nothing will.
-    fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker);
+    /// Waits until more of a body of the request has arrived, or it is certain that nothing will. What arrives may be put into
+    /// `room`, which is no longer than what was announced and has not arrived, instead of the body.
+    fn wait_for_input(&self, request: &Request, body: &Body, room: &mut dyn BufMut, blocker: &dyn Blocker);
 
     /// Who is at the other end, for the log.
     fn peer(&self) -> String;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use bytes::BufMut;
 use fcgi_proto::{Params, RequestKey, Role};
 
 use super::{Blocker, Body, FilePart, Link, LinkGone, Request, RequestParts};
@@ -40,7 +41,7 @@ impl Link for Nowhere {
         match *self {}
     }
 
-    fn wait_for_input(&self, _: &Request, _: &Body, _: &dyn Blocker) {
+    fn wait_for_input(&self, _: &Request, _: &Body, _: &mut dyn BufMut, _: &dyn Blocker) {
         match *self {}
     }
 

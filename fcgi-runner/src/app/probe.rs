@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bytes::BufMut;
 use fcgi_proto::{Params, RequestKey, Role};
 
 use super::{Application, Blocker, Body, FilePart, Link, LinkGone, Request, RequestParts};
@@ -117,7 +118,7 @@ impl Link for Collector {
         request.mark_ended();
     }
 
-    fn wait_for_input(&self, request: &Request, _body: &Body, _blocker: &dyn Blocker) {
+    fn wait_for_input(&self, request: &Request, _: &Body, _: &mut dyn BufMut, _: &dyn Blocker) {
         // There is none, and whoever waits for it was told so.
         request.bodies().for_each(Body::break_off);
     }

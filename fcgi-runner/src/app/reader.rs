@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Blocker, Body, Request, Taken};
 
@@ -43,7 +43,7 @@ impl BodyReader {
     pub fn read(&mut self, size: Option<usize>, blocker: &dyn Blocker) -> io::Result<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut wanted = size.unwrap_or(usize::MAX);
-        while wanted > 0 && self.fill(&chunks, blocker)? {
+        while wanted > 0 && self.fill_beside(&chunks, blocker)? {
             let at = self.pending.len().min(wanted);
             wanted -= at;
             chunks.push(self.pending.split_to(at));
@@ -58,7 +58,7 @@ impl BodyReader {
     pub fn read_line(&mut self, limit: Option<usize>, blocker: &dyn Blocker) -> io::Result<Vec<Bytes>> {
         let mut chunks = Vec::new();
         let mut wanted = limit.unwrap_or(usize::MAX);
-        while wanted > 0 && self.fill(&chunks, blocker)? {
+        while wanted > 0 && self.fill_beside(&chunks, blocker)? {
             let window = &self.pending[..self.pending.len().min(wanted)];
             let newline = window.iter().position(|byte| *byte == b'\n');
             let at = newline.map_or(window.len(), |newline| newline + 1);
@@ -71,9 +71,42 @@ impl BodyReader {
         Ok(chunks)
     }
 
-    /// Gets the next piece as it arrived, unless there is one; `false` at the end. What was `taken` before is not lost when a
-    /// signal handler of the application interrupts the reading.
-    fn fill(&mut self, taken: &[Bytes], blocker: &dyn Blocker) -> io::Result<bool> {
+    /// Bytes until the end of the body, as far as it is known.
+    pub fn left(&self) -> u64 {
+        self.remaining + self.pending.len() as u64
+    }
+
+    /// Fills a room, which is no longer than what is [left](BodyReader::left); less only at the end. Where that fails, what is in
+    /// the room was read all the same.
+    ///
+    /// # Errors
+    /// As for [`BodyReader::read`].
+    pub fn read_into(&mut self, room: &mut dyn BufMut, blocker: &dyn Blocker) -> io::Result<()> {
+        while room.has_remaining_mut() && self.fill(room, blocker)? {
+            let at = self.pending.len().min(room.remaining_mut());
+            room.put_slice(&self.pending.split_to(at));
+        }
+        Ok(())
+    }
+
+    /// Takes back what was read, so that it is read again.
+    pub fn take_back(&mut self, mut read: BytesMut) {
+        read.extend_from_slice(&self.pending);
+        self.pending = read.freeze();
+    }
+
+    /// As [`BodyReader::fill`], without a room. What was `taken` before is not lost when a signal handler of the application
+    /// interrupts the reading.
+    fn fill_beside(&mut self, taken: &[Bytes], blocker: &dyn Blocker) -> io::Result<bool> {
+        let result = self.fill(&mut &mut [0; 0][..], blocker);
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+            self.take_back(taken.concat()[..].into());
+        }
+        result
+    }
+
+    /// Gets the next piece as it arrived, unless there is one, or has some of it put into the room; `false` at the end.
+    fn fill(&mut self, room: &mut dyn BufMut, blocker: &dyn Blocker) -> io::Result<bool> {
         while self.pending.is_empty() {
             let max = usize::try_from(self.remaining).unwrap_or(usize::MAX);
             if max == 0 {
@@ -89,10 +122,15 @@ impl BodyReader {
                     self.pending = data;
                 }
                 Taken::Nothing => {
-                    self.request.wait_for_input(body, blocker);
+                    let before = room.remaining_mut();
+                    self.request.wait_for_input(body, room, blocker);
+                    let put = before - room.remaining_mut();
+                    self.remaining -= put as u64;
                     if blocker.is_interrupted() {
-                        self.pending = taken.concat().into();
                         return Err(io::ErrorKind::Interrupted.into());
+                    }
+                    if put > 0 {
+                        return Ok(true);
                     }
                 }
                 Taken::End if self.request.data().is_some() => {

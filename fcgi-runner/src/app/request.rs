@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use bytes::BufMut;
 use fcgi_proto::{Params, RequestKey, Role};
 
 use super::{Blocker, Body, FilePart, Link, LinkGone, Run};
@@ -283,10 +284,10 @@ impl Request {
         }
     }
 
-    /// Waits until more of one of its bodies has arrived, or it is certain that nothing will.
-    pub fn wait_for_input(&self, body: &Body, blocker: &dyn Blocker) {
+    /// Waits until more of one of its bodies has arrived, there or in `room`, or it is certain that nothing will.
+    pub fn wait_for_input(&self, body: &Body, room: &mut dyn BufMut, blocker: &dyn Blocker) {
         match self.link() {
-            Ok(link) => link.wait_for_input(self, body, blocker),
+            Ok(link) => link.wait_for_input(self, body, room, blocker),
             Err(LinkGone) => self.abort(),
         }
     }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use super::stdio::borrow;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::sendfile::sendfile;
 use nix::sys::socket::{
@@ -17,6 +17,7 @@ use nix::sys::socket::{
     setsockopt, shutdown,
     sockopt::{PeerCredentials, TcpNoDelay},
 };
+use smallvec::SmallVec;
 
 pub use nix::sys::socket::Shutdown;
 
@@ -77,6 +78,68 @@ pub fn receive(fd: BorrowedFd<'_>, buffer: &mut BytesMut, room: usize) -> io::Re
             let len = buffer.len() + got;
             // SAFETY: the kernel has written the `got` bytes after the old end.
             unsafe { buffer.set_len(len) };
+            return Ok(got);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Receives once into the first bytes of `room`, cut into pieces of these lengths, and eight bytes behind each of them beside it:
+/// piece, eight bytes, piece, eight bytes. `take` is shown what has come of each, in turn, and gives how many bytes of the room
+/// are filled now. Gives the number of all bytes that have come; 0 is the end of the stream.
+///
+/// # Errors
+/// As [`receive`].
+///
+/// # Panics
+/// When there are more than [`MOST_CUTS`] lengths, or they add up to more than the room.
+pub fn receive_between(
+    fd: BorrowedFd<'_>,
+    room: &mut dyn BufMut,
+    lengths: &[usize],
+    take: &mut dyn FnMut(&[&[u8]]) -> usize,
+) -> io::Result<usize> {
+    let spare = room.chunk_mut();
+    assert!(lengths.len() <= MOST_CUTS && lengths.iter().sum::<usize>() <= spare.len(), "more than fits");
+    let mut beside = [[0; BESIDE]; MOST_CUTS];
+    let mut slices: SmallVec<[libc::iovec; 2 * MOST_CUTS]> = SmallVec::new();
+    let mut at = 0;
+    for (length, beside) in lengths.iter().zip(&mut beside) {
+        let piece = &mut spare[at..at + length];
+        slices.push(libc::iovec { iov_base: piece.as_mut_ptr().cast(), iov_len: *length });
+        slices.push(libc::iovec { iov_base: beside.as_mut_ptr().cast(), iov_len: BESIDE });
+        at += length;
+    }
+    let got = receive_slices(fd, &mut slices)?;
+    let mut left = got;
+    let come: SmallVec<[&[u8]; 2 * MOST_CUTS]> = slices
+        .iter()
+        .map(|slice| {
+            let come = left.min(slice.iov_len);
+            left -= come;
+            // SAFETY: the kernel has written so many bytes there, which nobody changes before they have been shown.
+            unsafe { std::slice::from_raw_parts(slice.iov_base.cast::<u8>(), come) }
+        })
+        .collect();
+    let written = come.iter().step_by(2).map(|piece| piece.len()).sum();
+    let filled = take(&come).min(written);
+    // SAFETY: the kernel fills one slice after the other, so as many bytes at the front of the room as it has written to pieces.
+    unsafe { room.advance_mut(filled) };
+    Ok(got)
+}
+
+fn receive_slices(fd: BorrowedFd<'_>, slices: &mut [libc::iovec]) -> io::Result<usize> {
+    // SAFETY: zeros are a message without address, buffers and control data.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = slices.as_mut_ptr();
+    message.msg_iovlen = slices.len() as _;
+    loop {
+        // SAFETY: the kernel writes to the slices, which belong to the caller, and to the message.
+        let got = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
+        if let Ok(got) = usize::try_from(got) {
             return Ok(got);
         }
         let error = io::Error::last_os_error();
@@ -239,6 +302,12 @@ pub fn replace(fd: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<()> {
 
 /// `MSG_MORE`: this is not the end.
 const MORE: MsgFlags = MsgFlags::from_bits_retain(libc::MSG_MORE);
+
+/// Pieces that one call of [`receive_between`] receives.
+pub const MOST_CUTS: usize = 8;
+
+/// Bytes behind each of them.
+const BESIDE: usize = 8;
 
 /// The kernel's limit of buffers in one call (`IOV_MAX`).
 const MAX_PARTS: usize = 1024;

@@ -1,6 +1,5 @@
 //! `wsgi.input`, and `fcgi.data` of a filter. Sources: PEP 3333 "Input and Error Streams", FastCGI 1.0 section 6.4.
 
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use super::blocker::PyBlocker;
 use super::objects::Subject;
-use super::strings::joined;
+use super::strings::{Room, joined};
 use crate::app::{BodyReader, Request};
 
 /// The request body, or the file of a filter, as a file to read from, once, from its beginning to its announced length.
@@ -41,7 +40,7 @@ impl Input {
     fn with<'py>(
         &self,
         py: Python<'py>,
-        read: impl FnOnce(&mut BodyReader, &PyBlocker<'py>) -> io::Result<Vec<Bytes>>,
+        read: impl FnOnce(&mut BodyReader, &PyBlocker<'py>) -> PyResult<Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         // Waiting for the lock could wait for a thread that waits for the interpreter.
         let Ok(mut reader) = self.reader.try_lock() else {
@@ -49,10 +48,9 @@ impl Input {
         };
         let blocker = PyBlocker::new(py);
         let reader = reader.get_or_insert_with(|| BodyReader::new(self.subject.request()));
-        let chunks = read(reader, &blocker);
+        let result = read(reader, &blocker);
         // What a signal handler has raised comes first.
-        blocker.take_raised().map_or(Ok(()), Err)?;
-        join(py, &chunks?)
+        blocker.take_raised().map_or(result, Err)
     }
 }
 
@@ -62,13 +60,27 @@ impl Input {
     /// Reads `size` bytes, or all that is left; fewer only at the end.
     #[pyo3(signature = (size = None, /))]
     fn read<'py>(&self, py: Python<'py>, size: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
-        self.with(py, |reader, blocker| reader.read(limit(size), blocker))
+        self.with(py, |reader, blocker| {
+            let left = usize::try_from(reader.left()).unwrap_or(usize::MAX);
+            let wanted = limit(size).unwrap_or(usize::MAX).min(left);
+            if wanted > MOST_FORETOLD {
+                return join(py, &reader.read(Some(wanted), blocker)?);
+            }
+            let mut room = Room::new(py, wanted)?;
+            match reader.read_into(&mut room, blocker) {
+                Ok(()) => Ok(room.finish()),
+                Err(error) => {
+                    reader.take_back(room.filled().into());
+                    Err(error.into())
+                }
+            }
+        })
     }
 
     /// Reads a line with its newline, `size` bytes at most.
     #[pyo3(signature = (size = None, /))]
     fn readline<'py>(&self, py: Python<'py>, size: Option<isize>) -> PyResult<Bound<'py, PyBytes>> {
-        self.with(py, |reader, blocker| reader.read_line(limit(size), blocker))
+        self.with(py, |reader, blocker| join(py, &reader.read_line(limit(size), blocker)?))
     }
 
     /// Reads lines until their lengths add up to `hint`.
@@ -138,6 +150,9 @@ impl Input {
 fn limit(size: Option<isize>) -> Option<usize> {
     size.and_then(|size| usize::try_from(size).ok())
 }
+
+/// Of so many bytes a reader is given room before they have come. What is only announced must not cost more.
+const MOST_FORETOLD: usize = 16 * 1024 * 1024;
 
 fn join<'py>(py: Python<'py>, chunks: &[Bytes]) -> PyResult<Bound<'py, PyBytes>> {
     if let [chunk] = chunks {

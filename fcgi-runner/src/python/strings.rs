@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
+use bytes::buf::UninitSlice;
+use bytes::{BufMut, Bytes};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -50,22 +51,70 @@ pub(super) fn to_latin1<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
 /// # Errors
 /// `MemoryError` when there is no room for all of them together.
 pub(super) fn joined<'py>(py: Python<'py>, pieces: &[Bytes]) -> PyResult<Bound<'py, PyBytes>> {
-    let total: usize = pieces.iter().map(Bytes::len).sum();
-    let length = isize::try_from(total).map_err(|_| PyMemoryError::new_err(()))?;
-    // SAFETY: no content is given; the interpreter makes room for `length` bytes, or sets an exception.
-    let raw = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), length) };
-    // SAFETY: a new reference, or NULL with an exception set.
-    let object = unsafe { Bound::from_owned_ptr_or_err(py, raw) }?;
-    // SAFETY: a bytes object that nobody else has seen, with room for `total` bytes.
-    let mut room = unsafe { ffi::PyBytes_AsString(object.as_ptr()) }.cast::<u8>();
+    let mut room = Room::new(py, pieces.iter().map(Bytes::len).sum())?;
     for piece in pieces {
-        // SAFETY: the pieces add up to the room, and lie elsewhere.
-        unsafe { room.copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
-        // SAFETY: within the room, or at its end.
-        room = unsafe { room.add(piece.len()) };
+        room.put_slice(piece);
     }
-    // SAFETY: the call above makes nothing else than bytes.
-    Ok(unsafe { object.cast_into_unchecked() })
+    Ok(room.finish())
+}
+
+/// A bytes object that is being filled.
+pub(super) struct Room<'py> {
+    object: Bound<'py, PyBytes>,
+    size: usize,
+    filled: usize,
+}
+
+impl<'py> Room<'py> {
+    /// Makes room for so many bytes.
+    ///
+    /// # Errors
+    /// `MemoryError` when there is none.
+    pub(super) fn new(py: Python<'py>, size: usize) -> PyResult<Self> {
+        let length = isize::try_from(size).map_err(|_| PyMemoryError::new_err(()))?;
+        // SAFETY: no content is given; the interpreter makes room for `length` bytes, or sets an exception.
+        let raw = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), length) };
+        // SAFETY: a new reference, or NULL with an exception set.
+        let object = unsafe { Bound::from_owned_ptr_or_err(py, raw) }?;
+        // SAFETY: the call above makes nothing else than bytes.
+        Ok(Self { object: unsafe { object.cast_into_unchecked() }, size, filled: 0 })
+    }
+
+    /// What it has been filled with.
+    pub(super) fn filled(&self) -> &[u8] {
+        // SAFETY: so many bytes at its front have been written.
+        unsafe { std::slice::from_raw_parts(self.start(), self.filled) }
+    }
+
+    /// The object, cut to what it has been filled with.
+    pub(super) fn finish(self) -> Bound<'py, PyBytes> {
+        if self.filled < self.size { PyBytes::new(self.object.py(), self.filled()) } else { self.object }
+    }
+
+    fn start(&self) -> *mut u8 {
+        // SAFETY: it is a bytes object.
+        unsafe { ffi::PyBytes_AsString(self.object.as_ptr()) }.cast::<u8>()
+    }
+}
+
+// SAFETY: the room is that of an object that nobody else has seen, and `advance_mut` does not go beyond it.
+unsafe impl BufMut for Room<'_> {
+    fn remaining_mut(&self) -> usize {
+        self.size - self.filled
+    }
+
+    // SAFETY: whoever calls this has written so many bytes.
+    unsafe fn advance_mut(&mut self, count: usize) {
+        assert!(count <= self.remaining_mut(), "beyond the room");
+        self.filled += count;
+    }
+
+    fn chunk_mut(&mut self) -> &mut UninitSlice {
+        // SAFETY: within the room, or at its end.
+        let start = unsafe { self.start().add(self.filled) };
+        // SAFETY: the rest of the room, which is borrowed as long as this.
+        unsafe { UninitSlice::from_raw_parts_mut(start, self.remaining_mut()) }
+    }
 }
 
 /// A `str` for a log: code points that no encoding has (lone surrogates) are spelled out.

@@ -78,7 +78,8 @@ impl Connection {
             input.buffer.extend_from_slice(&begun);
             let got = begun.len();
             input.begun = Some(begun);
-            input.take(got, &|| self.peer_name());
+            let filled = got >= input.room;
+            input.take(got, filled, &|| self.peer_name());
             self.drain(&mut input);
         }
         input.waits_since = waits_since;

@@ -153,11 +153,10 @@ impl Input {
         }
     }
 
-    /// Puts bytes where they belong that were read into the buffer.
-    pub(super) fn take(&mut self, got: usize, peer: &dyn Fn() -> String) {
+    /// Puts bytes where they belong that were read into the buffer; `filled`: there was no room for more.
+    pub(super) fn take(&mut self, got: usize, filled: bool, peer: &dyn Fn() -> String) {
         self.last_progress = Instant::now();
         self.seen_at = self.waits_since.unwrap_or(self.last_progress);
-        let filled = got >= self.room;
         if !filled {
             // Nothing waits any more.
             self.waits_since = None;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use fcgi_proto::encode::{self, StreamChunk};
 use fcgi_proto::server::Disposition;
 use fcgi_proto::{EndRequest, RecordType, RequestKey};
@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use super::super::settings::Feeding;
 use super::Connection;
+use super::direct::Wish;
 use super::input::{Ended, Turn};
 use crate::app::{Blocker, Body, FilePart, Link, LinkGone, Request};
 use crate::messages::Code;
@@ -227,8 +228,8 @@ impl Link for Connection {
         self.end_late(request, code, page);
     }
 
-    fn wait_for_input(&self, request: &Request, body: &Body, blocker: &dyn Blocker) {
-        if !self.pull(request, body, blocker) && !request.is_ended() {
+    fn wait_for_input(&self, request: &Request, body: &Body, room: &mut dyn BufMut, blocker: &dyn Blocker) {
+        if !self.pull(Wish::new(request, body, room), blocker) && !request.is_ended() {
             tracing::warn!(
                 code = %Code::BODY_TIMEOUT,
                 peer = self.peer_name(),

@@ -7,6 +7,7 @@
 
 mod ahead;
 mod begun;
+mod direct;
 mod file;
 mod input;
 mod late;
@@ -134,36 +135,48 @@ impl Connection {
             let Input { buffer, room, .. } = &mut *input;
             self.settings.spare.lend(buffer);
             let received = socket::receive(self.fd.as_fd(), buffer, *room);
-            match received {
-                Ok(0) => {
-                    input.eof = true;
-                    input.protocol.handle_eof();
-                }
-                Ok(got) => {
-                    input.note(got);
-                    input.take(got, &|| self.peer_name());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    input.waits_since = None;
-                    self.settings.spare.take_back(&mut input.buffer);
-                    return;
-                }
-                Err(_) => {
-                    input.die();
-                    input.abandon();
-                }
+            if let Ok(got) = received {
+                input.note(got);
             }
+            let is_news = self.digest(input, received, input.room);
             self.settings.spare.take_back(&mut input.buffer);
-            self.drain(input);
-            if input.dead {
-                // Nothing that still runs may keep it open: whoever writes or waits is told by the socket.
-                socket::shut(&self.fd, Shutdown::Both);
+            if !is_news {
+                return;
             }
         }
-        // The end of the input is the end of the peer, unless it can be seen to wait for the answer.
+        self.heed_end(input);
+    }
+
+    /// After a read: the end of the input is the end of the peer, unless it can be seen to wait for the answer.
+    fn heed_end(&self, input: &mut Input) {
         if input.eof && !input.gone && (!self.is_local() || socket::is_hung_up(self.fd.as_fd())) {
             input.abandon();
         }
+    }
+
+    /// Puts where it belongs what a read has come to that had so much `room`; `false` where nothing was there to read.
+    fn digest(&self, input: &mut Input, received: io::Result<usize>, room: usize) -> bool {
+        match received {
+            Ok(0) => {
+                input.eof = true;
+                input.protocol.handle_eof();
+            }
+            Ok(got) => input.take(got, got >= room, &|| self.peer_name()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                input.waits_since = None;
+                return false;
+            }
+            Err(_) => {
+                input.die();
+                input.abandon();
+            }
+        }
+        self.drain(input);
+        if input.dead {
+            // Nothing that still runs may keep it open: whoever writes or waits is told by the socket.
+            socket::shut(&self.fd, Shutdown::Both);
+        }
+        true
     }
 
     /// Takes what the protocol has made of the input.

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use super::super::pool::LoopHandle;
 use super::super::settings::Feeding;
+use super::direct::Wish;
 use super::{Connection, Input};
-use crate::app::{Blocker, Body, Request};
+use crate::app::{Blocker, Body};
 use crate::os::socket;
 
 /// How the reading of a request's body by the thread that serves it goes.
@@ -22,6 +23,8 @@ use crate::os::socket;
 pub(super) struct Pulls {
     /// When it has last read by itself, or was given the request: it will again.
     at: Option<Instant>,
+    /// The content of the records that a web server cuts the body into, in bytes; 0 before one has been seen.
+    pub(super) record: usize,
     /// The peer has kept it waiting for longer than [`MOMENT`].
     slow: bool,
 }
@@ -29,23 +32,23 @@ pub(super) struct Pulls {
 impl Connection {
     /// Waits for input and reads it, in the thread that serves the request; `false` when none has come in time. A signal handler
     /// of the application may end the wait.
-    pub(super) fn pull(&self, request: &Request, body: &Body, blocker: &dyn Blocker) -> bool {
+    pub(super) fn pull(&self, mut wish: Wish<'_>, blocker: &dyn Blocker) -> bool {
         let mut input = self.input();
         if input.is_over() {
-            request.abort();
+            wish.request.abort();
             return true;
         }
         // Another thread of the application would not hear of the end of the request.
-        let waits_otherwise = input.pulled || !request.is_served_here();
+        let waits_otherwise = input.pulled || !wish.request.is_served_here();
         if let (true, Feeding::Loop(handle)) = (waits_otherwise, &self.settings.feeding) {
-            return self.await_reader(input, handle, body, blocker);
+            return self.await_reader(input, handle, wish.body, blocker);
         }
-        if !body.has_news() {
-            self.read(&mut input);
+        if !wish.body.has_news() {
+            self.read_for(&mut input, &mut wish);
         }
         let mut in_time = true;
-        if !has_come(&input, request, body) {
-            (input, in_time) = self.poll_for_input(input, request, body, blocker);
+        if !wish.is_over(&input) {
+            (input, in_time) = self.poll_for_input(input, &mut wish, blocker);
         }
         self.end_pull(input);
         in_time
@@ -55,8 +58,7 @@ impl Connection {
     fn poll_for_input<'c>(
         &'c self,
         mut input: MutexGuard<'c, Input>,
-        request: &Request,
-        body: &Body,
+        wish: &mut Wish<'_>,
         blocker: &dyn Blocker,
     ) -> (MutexGuard<'c, Input>, bool) {
         let until = Instant::now() + self.settings.limits.read_timeout;
@@ -67,14 +69,14 @@ impl Connection {
             let begun = Instant::now();
             let left = until.saturating_duration_since(begun);
             let (is_ready, is_slow) = self.poll_socket(was_slow, left, blocker);
-            request.note_starved(begun.elapsed());
+            wish.request.note_starved(begun.elapsed());
             input = self.input();
             input.pulls.slow = is_slow;
             // What arrives after the end of the request belongs to the next one, and the loop reads it.
-            if is_ready && !blocker.is_interrupted() && !request.is_ended() {
-                self.read(&mut input);
+            if is_ready && !blocker.is_interrupted() && !wish.request.is_ended() {
+                self.read_for(&mut input, wish);
             }
-            if blocker.is_interrupted() || has_come(&input, request, body) {
+            if blocker.is_interrupted() || wish.is_over(&input) {
                 break true;
             }
             if !is_ready {
@@ -180,11 +182,6 @@ impl Input {
     fn has_all(&self) -> bool {
         self.requests.iter().flat_map(|active| active.request.bodies()).all(Body::is_ended)
     }
-}
-
-/// Whether there is nothing to wait for any more.
-fn has_come(input: &Input, request: &Request, body: &Body) -> bool {
-    body.has_news() || input.is_over() || request.is_ended()
 }
 
 /// How long a thread waits for the next piece of a body before it has somebody lead; the least that can be waited for.
