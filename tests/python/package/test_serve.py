@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sysconfig
 
 import pytest
 from fcgi_runner import serve
@@ -160,6 +161,26 @@ threading.Thread(target=tick, daemon=True).start()
 def application(environ, start_response):
     start_response("200 OK", [])
     return [str(ticks).encode()]
+"""
+
+
+def test_a_free_threaded_interpreter_stays_one(folder):
+    """Importing a module that is not made for it has the interpreter take its lock again, for good."""
+    write(folder, lock=LOCK)
+    is_free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    started = Program(folder, "-m", "fcgi_runner", "lock", "socket=s", "daemonize=false", "method=threaded")
+    started.wait_until(lambda: ask(folder / "s"))
+    assert ask(folder / "s") == f"locked={not is_free}"
+    assert started.stop() == 0
+
+
+LOCK = """
+import sys
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    is_locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return [f"locked={is_locked}".encode()]
 """
 
 
