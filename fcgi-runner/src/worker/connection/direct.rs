@@ -75,7 +75,9 @@ impl Connection {
         let (key, before) = (wish.request.key(), wish.room.remaining_mut());
         let is_one_piece = wish.room.chunk_mut().len() == before;
         let is_stdin = std::ptr::eq(wish.body, wish.request.body()) && input.protocol.stdin_open(key);
-        if before < LEAST || !is_one_piece || !is_stdin || input.is_over() || input.passed {
+        // What somebody else has read meanwhile comes first.
+        let is_next = is_stdin && !wish.body.has_news();
+        if before < LEAST || !is_one_piece || !is_next || input.is_over() || input.passed {
             return self.read(input);
         }
         let Some(left) = input.open_record(key.id(), wish.room) else { return self.read(input) };

@@ -10,6 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::direct::Wish;
 use super::*;
 use crate::app::{BodyReader, PlainBlocker, Request};
 use crate::config::Limits;
@@ -173,6 +174,25 @@ fn answers_of_the_protocol_and_of_an_application_do_not_cut_each_other() {
         ]);
         assert_eq!(got.join().unwrap(), expected);
     }
+}
+
+/// The loop reads what a peer has left that hangs up, also while a thread waits.
+#[test]
+fn what_somebody_else_has_read_of_a_body_comes_first() {
+    let mut shared = Shared::with_bodies([120_000, 0]);
+    for part in [vec![b'a'; 10_000], vec![b'b'; 5_000]] {
+        shared.peer.write_all(&[1, 5, 0, 1, 0x27, 0x10, 0, 0]).unwrap();
+        shared.peer.write_all(&part).unwrap();
+        shared.connection.pump(&mut Vec::new());
+    }
+    let request = &shared.requests[0];
+    assert!(request.body().has_news());
+    let mut bytes = vec![0; 80_000];
+    let mut room = &mut bytes[..];
+    shared
+        .connection
+        .read_for(&mut shared.connection.input(), &mut Wish::new(request, request.body(), &mut room));
+    assert_eq!(room.len(), 80_000, "it is read in another order");
 }
 
 /// A record of one of the bodies, or of nobody's.
