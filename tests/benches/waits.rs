@@ -22,25 +22,26 @@ def application(environ, start_response):
     return [str(os.getpid()).encode()]
 "#;
 
-/// The words of each way to serve with four workers, or four threads, or two workers with two threads each.
-const WAYS: [(&str, &[&str]); 3] = [
-    ("prefork", &["maxspare=4", "minspare=0", "maxchildren=4"]),
-    ("prefork-threads", &["maxspare=2", "minspare=0", "maxchildren=2", "threads=2"]),
-    ("threaded", &["method=threaded", "threads=4"]),
+/// The words of each way to serve with four workers, or four threads, or two workers with two threads each; and how many
+/// requests make all of a worker busy, or a part of its threads where it is alone.
+const WAYS: [(&str, &[&str], usize); 3] = [
+    ("prefork", &["maxspare=4", "minspare=0", "maxchildren=4"], 1),
+    ("prefork-threads", &["maxspare=2", "minspare=0", "maxchildren=2", "threads=2"], 2),
+    ("threaded", &["method=threaded", "threads=4"], 1),
 ];
 
 fn main() {
     let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
-    for (way, options) in WAYS {
+    for (way, options, fills) in WAYS {
         for count in [64, 10_000] {
             let name = format!("kept-{way}-{count}");
             if wanted(&name) {
-                kept(&name, options, count);
+                kept(&name, options, count, fills);
             }
             let name = format!("burst-{way}-{count}");
             if wanted(&name) {
-                burst(&name, options, count);
+                burst(&name, options, count, fills);
             }
         }
         for keeps in [false, true] {
@@ -76,17 +77,29 @@ fn keep(server: &Server<'_>, count: usize) -> Vec<(Client, String)> {
     (0..count).map(open).collect()
 }
 
-/// One request is served for two seconds; meanwhile requests come on other connections, one at a time from each of four
-/// visitors.
-fn kept(name: &str, options: &[&str], count: usize) {
+/// Moves so many connections to the end whose last requests the same worker has served; gives its pid.
+fn gather(clients: &mut [(Client, String)], fills: usize, chance: &mut Chance) -> String {
+    let pid = clients[chance.below(clients.len())].1.clone();
+    for place in (clients.len() - fills..clients.len()).rev() {
+        let other = (0..=place).rev().find(|at| clients[*at].1 == pid).unwrap();
+        clients.swap(place, other);
+    }
+    pid
+}
+
+/// A worker is busy for two seconds; meanwhile requests come on other connections, one at a time from each of four visitors.
+fn kept(name: &str, options: &[&str], count: usize, fills: usize) {
     let sandbox = Sandbox::new();
     let server = serve(&sandbox, options);
     let mut clients = keep(&server, count);
     let mut chance = Chance(42);
     let (mut waits, mut of_busy) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let (mut busy, pid) = clients.swap_remove(chance.below(clients.len()));
-        busy.send(&Request::get("/sleep/2000").kept().bytes());
+        let pid = gather(&mut clients, fills, &mut chance);
+        let mut busy = clients.split_off(clients.len() - fills);
+        for (client, _) in &mut busy {
+            client.send(&Request::get("/sleep/2000").kept().bytes());
+        }
         let end = Instant::now() + Duration::from_millis(1900);
         let share = clients.len().div_ceil(4);
         let found: Vec<(bool, f64)> = thread::scope(|scope| {
@@ -102,8 +115,10 @@ fn kept(name: &str, options: &[&str], count: usize) {
         });
         waits.extend(found.iter().map(|(_, wait)| *wait));
         of_busy.extend(found.iter().filter(|(hers, _)| *hers).map(|(_, wait)| *wait));
-        busy.answer(1);
-        clients.push((busy, pid));
+        for (client, _) in &mut busy {
+            client.answer(1);
+        }
+        clients.extend(busy);
     }
     println!("{name:<28} {}   of the busy worker: {}", figures(&mut waits), figures(&mut of_busy));
     server.stop();
@@ -124,45 +139,52 @@ fn visit(mine: &mut [(Client, String)], busy: &str, end: Instant, seed: u64) -> 
     found
 }
 
-/// One request is served for two seconds; meanwhile requests come on hundreds of other connections at once, of which half
-/// have begun before.
-fn burst(name: &str, options: &[&str], count: usize) {
+/// A worker is busy for two seconds; meanwhile requests come on hundreds of other connections at once, of which half have
+/// begun before.
+fn burst(name: &str, options: &[&str], count: usize, fills: usize) {
     let sandbox = Sandbox::new();
     let server = serve(&sandbox, options);
     let mut clients = keep(&server, count);
     let mut chance = Chance(42);
     let (mut waits, mut begun) = (Vec::new(), Vec::new());
     for _ in 0..3 {
+        gather(&mut clients, fills, &mut chance);
+        let mut busy = clients.split_off(clients.len() - fills);
         let many = 300.min(clients.len() - 1);
-        for place in 0..=many {
+        for place in 0..many {
             let other = place + chance.below(clients.len() - place);
             clients.swap(place, other);
         }
         let request = Request::get("/pid").kept().bytes();
-        for (client, _) in &mut clients[1..many / 2] {
+        for (client, _) in &mut clients[..many / 2] {
             client.send(&request[..30]);
         }
-        clients[0].0.send(&Request::get("/sleep/2000").kept().bytes());
+        for (client, _) in &mut busy {
+            client.send(&Request::get("/sleep/2000").kept().bytes());
+        }
         thread::sleep(Duration::from_millis(100));
         let start = Instant::now();
-        for (number, (client, _)) in clients[1..many].iter_mut().enumerate() {
-            client.send(if number + 1 < many / 2 { &request[30..] } else { &request });
+        for (number, (client, _)) in clients[..many].iter_mut().enumerate() {
+            client.send(if number < many / 2 { &request[30..] } else { &request });
         }
         let answers: Vec<f64> = thread::scope(|scope| {
-            let read = |(client, _): &mut (Client, String)| {
-                client.answer(1);
+            let read = |(client, pid): &mut (Client, String)| {
+                *pid = client.answer(1).text();
                 millis(start)
             };
             let small = || thread::Builder::new().stack_size(128 * 1024);
-            let readers: Vec<_> = clients[1..many]
+            let readers: Vec<_> = clients[..many]
                 .iter_mut()
                 .map(|mine| small().spawn_scoped(scope, move || read(mine)).unwrap())
                 .collect();
             readers.into_iter().map(|reader| reader.join().unwrap()).collect()
         });
-        begun.extend(&answers[..many / 2 - 1]);
-        waits.extend(&answers[many / 2 - 1..]);
-        clients[0].0.answer(1);
+        begun.extend(&answers[..many / 2]);
+        waits.extend(&answers[many / 2..]);
+        for (client, _) in &mut busy {
+            client.answer(1);
+        }
+        clients.extend(busy);
     }
     println!("{name:<28} {}   begun before: {}", figures(&mut waits), figures(&mut begun));
     server.stop();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use fcgi_tests::processes::wait_for_rest;
 use fcgi_tests::{Client, Request, Sandbox, Server, until};
 
 /// Holds a request on each connection in turn; meanwhile all the others have to be served by the idle sibling.
@@ -153,11 +154,164 @@ fn hundreds_of_requests_at_once_on_connections_of_a_busy_worker_are_served_meanw
     server.stop();
 }
 
+/// The words of two workers with two threads each.
+const TWO_BY_TWO: [&str; 4] = ["maxspare=2", "minspare=0", "maxchildren=2", "threads=2"];
+
+/// Opens connections until one of two workers has `count` of them; gives its pid, its connections, and those of the other one.
+fn connections_of_two_workers(server: &Server<'_>, count: usize) -> (i32, Vec<Client>, Vec<Client>) {
+    let (mut mine, mut others) = (Vec::new(), Vec::new());
+    let mut pid = None;
+    while mine.len() < count {
+        assert!(mine.len() + others.len() < 50 * count, "one worker gets them all");
+        let mut client = server.connect();
+        let its: i32 = client.ask(&Request::get("/pid").kept()).text().parse().unwrap();
+        let all = if *pid.get_or_insert(its) == its { &mut mine } else { &mut others };
+        all.push(client);
+    }
+    (pid.unwrap(), mine, others)
+}
+
+/// Makes all threads of a worker busy with requests on its first connections.
+fn fill(sandbox: &Sandbox, pid: i32, clients: &mut [Client], name: &str) {
+    // A thread whose request was answered may not count as free yet.
+    wait_for_rest(pid);
+    for client in &mut clients[..2] {
+        client.send(&Request::get(&format!("/hold/{name}")).kept().bytes());
+    }
+    assert_eq!(sandbox.wait_for_held(name, 2), [pid, pid]);
+}
+
+#[test]
+fn a_request_on_a_kept_connection_of_a_worker_whose_threads_are_all_busy_is_served_by_its_sibling() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&TWO_BY_TWO);
+    server.wait_for_capacity(4);
+    let (pid, mut clients, _others) = connections_of_two_workers(&server, 40);
+    fill(&sandbox, pid, &mut clients, "a");
+    for client in &mut clients[2..30] {
+        client.send(&Request::get("/pid").kept().bytes());
+    }
+    for client in &mut clients[2..30] {
+        assert_ne!(client.answer(1).text(), pid.to_string());
+    }
+    for client in &mut clients[30..] {
+        assert_ne!(client.ask(&Request::get("/pid").kept()).text(), pid.to_string());
+    }
+    assert_eq!(sandbox.held("a"), [pid, pid], "it was busy all the time");
+    sandbox.release("a");
+    for client in &mut clients[..2] {
+        assert_eq!(client.answer(1).text(), "held");
+    }
+    for client in &mut clients {
+        assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+    }
+    assert_eq!(server.workers().len(), 2);
+    server.stop();
+}
+
+#[test]
+fn requests_that_wait_while_all_threads_are_busy_are_served_by_the_worker_that_is_free_first() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&TWO_BY_TWO);
+    server.wait_for_capacity(4);
+    let (pid, mut clients, mut others) = connections_of_two_workers(&server, 20);
+    while others.len() < 4 {
+        others.push(server.connect());
+        let at = others.len() - 1;
+        if others[at].ask(&Request::get("/pid").kept()).text() == pid.to_string() {
+            clients.extend(others.pop());
+        }
+    }
+    fill(&sandbox, pid, &mut clients, "a");
+    for client in &mut others[..2] {
+        client.send(&Request::get("/hold/b").kept().bytes());
+    }
+    sandbox.wait_for_held("b", 2);
+    for client in &mut clients[2..] {
+        client.send(&Request::get("/pid").kept().bytes());
+    }
+    // One that nobody has taken in, either.
+    let mut new = server.connect();
+    new.send(&Request::get("/pid").bytes());
+    // Nobody asks again and again for what cannot be done.
+    wait_for_rest(pid);
+    sandbox.release("b");
+    for client in clients[2..].iter_mut().chain([&mut new]) {
+        assert_ne!(client.answer(1).text(), pid.to_string());
+    }
+    assert_eq!(sandbox.held("a"), [pid, pid], "it was busy all the time");
+    sandbox.release("a");
+    for client in clients[..2].iter_mut().chain(&mut others[..2]) {
+        assert_eq!(client.answer(1).text(), "held");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_request_that_was_read_in_part_is_served_by_another_worker_when_all_threads_are_busy() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve(&TWO_BY_TWO);
+    server.wait_for_capacity(4);
+    let (pid, mut clients, _others) = connections_of_two_workers(&server, 6);
+    let request = Request::get("/pid").kept().bytes();
+    let cuts = [3, 16, 100];
+    for (cut, client) in cuts.iter().zip(&mut clients[2..]) {
+        client.send(&request[..*cut]);
+    }
+    // What was sent before is read before this is served.
+    assert_eq!(clients[5].ask(&Request::get("/pid").kept()).text(), pid.to_string());
+    fill(&sandbox, pid, &mut clients, "a");
+    for (cut, client) in cuts.iter().zip(&mut clients[2..]) {
+        client.send(&request[*cut..]);
+        assert_ne!(client.answer(1).text(), pid.to_string(), "cut at {cut}");
+    }
+    assert_eq!(sandbox.held("a"), [pid, pid], "it was busy all the time");
+    sandbox.release("a");
+    for client in &mut clients[..2] {
+        assert_eq!(client.answer(1).text(), "held");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_stopping_server_serves_what_no_thread_was_free_for() {
+    let sandbox = Sandbox::new();
+    let mut server = sandbox.serve(&TWO_BY_TWO);
+    server.wait_for_capacity(4);
+    let mut clients: Vec<_> = (0..12).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
+    }
+    for client in &mut clients[..4] {
+        client.send(&Request::get("/hold/a").kept().bytes());
+    }
+    sandbox.wait_for_held("a", 4);
+    for client in &mut clients[4..] {
+        client.send(&Request::get("/version").kept().bytes());
+    }
+    server.signal(nix::sys::signal::Signal::SIGTERM);
+    sandbox.release("a");
+    for client in &mut clients[..4] {
+        assert_eq!(client.answer(1).text(), "held");
+    }
+    for client in &mut clients[4..] {
+        assert_eq!(client.answer(1).text(), "one");
+    }
+    assert_eq!(server.wait(), Some(0));
+}
+
 #[test]
 fn no_request_is_lost_or_mixed_up_while_connections_change_hands() {
+    change_hands(&["maxspare=4", "minspare=0", "maxchildren=4"]);
+    change_hands(&TWO_BY_TWO);
+}
+
+/// Asks on connections at random while up to three of four threads are busy.
+fn change_hands(options: &[&str]) {
     let sandbox = Sandbox::new();
-    let server = sandbox.serve(&["maxspare=4", "minspare=0", "maxchildren=4"]);
+    let server = sandbox.serve(options);
     server.wait_for_capacity(4);
+    let workers = server.workers().len();
     let mut clients: Vec<_> = (0..40).map(|_| server.connect()).collect();
     let mut chance: usize = 20_231;
     for round in 0..25 {
@@ -185,7 +339,7 @@ fn no_request_is_lost_or_mixed_up_while_connections_change_hands() {
             assert_eq!(client.answer(1).text(), "held");
         }
     }
-    assert_eq!(server.workers().len(), 4);
+    assert_eq!(server.workers().len(), workers);
     server.stop();
 }
 

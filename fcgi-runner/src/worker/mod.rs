@@ -25,7 +25,7 @@ use std::time::Instant;
 use fcgi_proto::server;
 use slab::Slab;
 
-use self::event_loop::{EVENTS, EventLoop, State, Turns};
+use self::event_loop::{EVENTS, EventLoop, State, Turns, Unread};
 use self::gate::Gate;
 pub use self::own_pages::OwnPages;
 use self::pool::{Counts, Crew, LoopHandle, Reserve, ThreadRules};
@@ -143,7 +143,7 @@ impl Worker {
         let max_connections = most_connections(&self.settings);
         let settings = Settings {
             protocol: server::Settings { overload_answer: intake::overload_page(), ..self.settings.protocol },
-            siblings: feeding.is_pull() && self.handoff.is_some() && line.is_some(),
+            siblings: self.handoff.is_some() && line.is_some(),
             feeding,
             ..self.settings
         };
@@ -164,6 +164,7 @@ impl Worker {
             attendant: None,
             queues,
             turns: Turns::default(),
+            unread: Unread::default(),
             state: State::Serving,
             work: Vec::new(),
             ready: ReadyList::new(EVENTS),

@@ -84,7 +84,17 @@ impl Queues {
         self.board.slot(self.slot).set_waiting(count);
     }
 
-    /// How many siblings are idle, `most` at most.
+    /// Whether other workers serve, or are about to.
+    pub(super) fn has_siblings(&self) -> bool {
+        self.board.has_others(self.slot)
+    }
+
+    /// How many requests this worker has served.
+    pub(super) fn served(&self) -> u64 {
+        self.board.slot(self.slot).load().served
+    }
+
+    /// How many requests siblings could begin with at once, `most` at most.
     pub(super) fn idle_siblings(&self, most: usize) -> usize {
         self.board.idle_besides(self.slot, most)
     }

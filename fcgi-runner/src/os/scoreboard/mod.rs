@@ -192,12 +192,26 @@ impl Scoreboard {
         }
     }
 
-    /// How many workers other than that of a slot are idle, `most` at most.
+    /// How many requests workers other than that of a slot could begin with at once, `most` at most.
     pub fn idle_besides(&self, slot: usize, most: usize) -> usize {
-        (0..self.head().high.load(Ordering::Relaxed) as usize)
-            .filter(|index| *index != slot && self.slot(*index).could_help())
-            .take(most)
-            .count()
+        let mut idle = 0;
+        for other in self.others(slot) {
+            if idle >= most {
+                break;
+            }
+            idle += other.idle_threads();
+        }
+        idle.min(most)
+    }
+
+    /// Whether there are workers other than that of a slot.
+    pub fn has_others(&self, slot: usize) -> bool {
+        self.others(slot).any(Slot::is_taken)
+    }
+
+    fn others(&self, slot: usize) -> impl Iterator<Item = &Slot> {
+        let slots = 0..self.head().high.load(Ordering::Relaxed) as usize;
+        slots.filter(move |index| *index != slot).map(|index| self.slot(index))
     }
 
     /// Counts a connection that the worker of a slot has accepted from a listen queue.

@@ -126,8 +126,12 @@ impl Slot {
         self.connections.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    pub(super) fn could_help(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0 && self.load().is_idle()
+    /// How many further requests could run at once, if none waits for that already.
+    pub(super) fn idle_threads(&self) -> usize {
+        let Load { running, threads, .. } = self.load();
+        let serves = self.phase.load(Ordering::Relaxed) == Phase::Serving as u8;
+        let takes = serves && self.waiting.load(Ordering::Relaxed) == 0;
+        if takes { threads.saturating_sub(running) as usize } else { 0 }
     }
 
     /// Whether a worker has this slot.

@@ -20,9 +20,15 @@ fn a_slot_counts_and_tells_when_it_is_busy() {
     slot.set_connections(3);
     assert_eq!(slot.load(), Load { running: 1, threads: 2, served: 1, connections: 3 });
     assert!(slot.load().is_idle());
+    assert_eq!(board.idle_besides(0, 9), 0, "it does not serve yet");
+    slot.set_phase(Phase::Serving);
     assert_eq!(board.idle_besides(0, 9), 1);
     assert_eq!(board.idle_besides(1, 9), 0);
     assert_eq!(board.idle_besides(0, 0), 0);
+    slot.end();
+    assert_eq!((board.idle_besides(0, 9), board.idle_besides(0, 1)), (2, 1));
+    assert!(board.has_others(0) && !board.has_others(1));
+    slot.begin();
     slot.set_waiting(2);
     assert_eq!(board.idle_besides(0, 9), 0, "it has enough to do itself");
     assert!(!board.slot(0).load().is_idle(), "a free slot is nobody");

@@ -35,6 +35,11 @@ impl Connection {
         if input.passed { Passing::Done } else { Passing::Refused }
     }
 
+    /// Whether [`Connection::pass_on`] would find nothing against it, but for the end of an answer that is on its way.
+    pub(in crate::worker) fn could_be_passed_on(&self) -> bool {
+        self.input().can_leave()
+    }
+
     /// Gives the connection to a sibling with the requests that were read as a whole, if no thread has begun with any of them:
     /// they are written down as they came. Where that fails, those that were withdrawn for it stay withdrawn.
     pub(in crate::worker) fn pass_on_unbegun(&self, handoff: &Handoff) -> bool {
@@ -92,14 +97,21 @@ impl Connection {
 }
 
 impl Input {
+    /// Whether there would be something to say in [`Input::luggage`].
+    fn can_leave(&self) -> bool {
+        let arriving =
+            || self.requests.iter().all(|active| active.stage == Stage::Arriving && !active.given_up);
+        let is_noted = || self.begun.as_ref().is_some_and(|begun| !begun.is_empty());
+        self.is_untouched() || is_noted() && arriving() && self.is_quiet()
+    }
+
     /// What has to go along when the connection is passed on; `None` when it has to stay.
     fn luggage(&mut self) -> Option<Luggage> {
         let (head_since, waits_since) = (self.head_since, self.waits_since);
         if self.is_untouched() {
             return Some(Luggage { begun: Vec::new(), head_since: None, waits_since });
         }
-        let arriving = self.requests.iter().all(|active| active.stage == Stage::Arriving && !active.given_up);
-        let begun = self.begun.clone().filter(|begun| !begun.is_empty() && arriving && self.is_quiet())?;
+        let begun = self.begun.clone().filter(|_| self.can_leave())?;
         Some(Luggage { begun, head_since, waits_since })
     }
 

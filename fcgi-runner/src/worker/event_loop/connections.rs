@@ -23,7 +23,7 @@ impl EventLoop {
             Origin::Accepted(Some(since)) => connection.note_waiting(since),
             Origin::Handed(luggage) => connection.unpack(luggage),
         }
-        vacant.insert(Entry { connection: connection.clone(), watched: false, waits: false });
+        vacant.insert(Entry { connection: connection.clone(), watched: false, waits: false, is_mute: false });
         self.advance(&connection, work, blocker);
     }
 

@@ -31,6 +31,7 @@ impl EventLoop {
         match self.state {
             State::Serving => {
                 self.mind_accepting();
+                self.read_unread(work, blocker);
                 self.take_in_elders(work, blocker);
             }
             State::Retiring | State::Stopping => self.wind_down(work, blocker),
@@ -91,6 +92,12 @@ impl EventLoop {
         } else if !wanted {
             self.stop_accepting();
         }
+        if wanted
+            && std::mem::take(&mut self.unread.is_deaf)
+            && let Some(handoff) = &self.handoff
+        {
+            let _ = self.poller.watch_shared(handoff.as_fd(), HANDOFF);
+        }
     }
 
     /// Takes no more connections than may be open at once; the rest waits in the queues, or finds a sibling.
@@ -104,6 +111,7 @@ impl EventLoop {
             return;
         }
         self.is_full = full;
+        self.unread.is_deaf = false;
         // Where each that goes makes room for one that waits, this is said once.
         if crowded && !std::mem::replace(&mut self.was_crowded, true) {
             let limit = self.max_connections;
@@ -182,7 +190,8 @@ impl EventLoop {
         let late: Vec<_> = self
             .connections
             .iter()
-            .filter(|(_, entry)| entry.connection.end_waiting(now))
+            // What waits for a thread is not late itself.
+            .filter(|(_, entry)| !entry.waits && entry.connection.end_waiting(now))
             .map(|(_, entry)| entry.connection.clone())
             .collect();
         for connection in late {
@@ -206,6 +215,10 @@ impl EventLoop {
 
     /// How long to wait for events; for ever where the alarm is enough.
     pub(super) fn timeout(&self) -> Option<Duration> {
+        if !self.turns.is_empty() {
+            // With threads, siblings may become free.
+            return Some(if self.counts.is_some() { self.patience() } else { Duration::ZERO });
+        }
         let is_late = self.service.has_untold();
         if self.connections.is_empty() && self.accept_again_at.is_none() && !is_late {
             return None;

@@ -9,6 +9,7 @@ mod connections;
 mod house;
 mod orders;
 mod turns;
+mod unread;
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 pub(super) use self::turns::Turns;
+pub(super) use self::unread::Unread;
 use super::attendant::Attendant;
 use super::connection::Connection;
 use super::gate::Gate;
@@ -65,6 +67,8 @@ pub(super) struct EventLoop {
     pub(super) queues: Arc<Queues>,
     /// Connections with input that wait for this thread.
     pub(super) turns: Turns,
+    /// How those are dealt with where threads serve, and none is free.
+    pub(super) unread: Unread,
     pub(super) state: State,
     /// Read, and not handed out.
     pub(super) work: Vec<Work>,
@@ -93,6 +97,8 @@ pub(super) struct Entry {
     watched: bool,
     /// It is among those that wait for their turn.
     waits: bool,
+    /// The poller does not report its input meanwhile.
+    is_mute: bool,
 }
 
 /// Where a connection comes from.
@@ -185,7 +191,8 @@ impl EventLoop {
     }
 
     fn wait_and_handle(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
-        let timeout = if self.turns.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
+        self.mute_unread();
+        let timeout = self.timeout();
         let is_watching = self.renewal.as_ref().is_some_and(Renewal::wants_looks);
         if timeout.is_none() && (!self.connections.is_empty() || is_watching) {
             self.alarm.set(SWEEP);
@@ -247,7 +254,9 @@ impl EventLoop {
                 self.hear_threads(work);
             }
             HANDOFF => {
-                if self.state == State::Serving && !self.is_full {
+                if self.leaves_to_siblings() {
+                    self.leave_to_siblings();
+                } else if self.state == State::Serving && !self.is_full {
                     match self.handoff.as_ref().map_or(Handed::Nobody, |handoff| handoff.take()) {
                         Handed::Connection(fd, luggage) => {
                             self.adopt(fd, Origin::Handed(luggage), work, blocker);
@@ -258,7 +267,9 @@ impl EventLoop {
                 }
             }
             listener if listener >= LISTENER => {
-                if self.accepting {
+                if self.leaves_to_siblings() {
+                    self.leave_to_siblings();
+                } else if self.accepting {
                     self.accept(listener - LISTENER, work, blocker)?;
                 }
             }
@@ -294,7 +305,7 @@ impl EventLoop {
     /// Tries all listeners: a sibling was told of a connection that it cannot take.
     fn look_for_connections(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) -> io::Result<()> {
         for index in 0..self.listeners.len() {
-            if self.accepting {
+            if self.accepting && !self.leaves_to_siblings() {
                 self.accept(index, work, blocker)?;
             }
         }

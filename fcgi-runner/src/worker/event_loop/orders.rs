@@ -82,6 +82,7 @@ impl EventLoop {
         }
         let was_serving = self.state == State::Serving;
         self.state = state;
+        self.end_all_waits();
         self.show_phase(Phase::Leaving);
         if let Some(counts) = &self.counts {
             counts.tell_ends(true);

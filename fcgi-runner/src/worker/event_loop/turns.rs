@@ -19,7 +19,7 @@ use crate::os::poller::{ReadyList, Token};
 #[derive(Debug, Default)]
 pub(in crate::worker) struct Turns {
     /// Each with the time when its input was seen.
-    waiting: VecDeque<(Token, Instant)>,
+    pub(super) waiting: VecDeque<(Token, Instant)>,
     /// Requests took long in the last round that had several.
     slow: bool,
     /// How many rounds have had many, one after the other.
@@ -40,6 +40,9 @@ impl EventLoop {
         work: &mut Vec<Work>,
         blocker: &dyn Blocker,
     ) -> io::Result<()> {
+        if self.counts.is_some() {
+            return self.read_what_can_be_served(ready, work, blocker);
+        }
         let (mut events, mut others) = (ready.iter(), ready.iter().skip(1));
         if let (Some(event), None) = (events.next(), others.next())
             && self.turns.is_empty()
@@ -49,8 +52,8 @@ impl EventLoop {
         }
         let now = Instant::now();
         for event in ready.iter().filter(|event| !is_shared(event.token)) {
-            // What does not come from visitors is heard at once; with threads, nothing waits long for this one.
-            if event.token >= LINE || self.counts.is_some() {
+            // What does not come from visitors is heard at once.
+            if event.token >= LINE {
                 self.handle(event.token, work, blocker)?;
             } else if let Some(entry) = self.connections.get_mut(event.token)
                 && !std::mem::replace(&mut entry.waits, true)
@@ -76,9 +79,9 @@ impl EventLoop {
         let is_crowded = self.turns.waiting.len() >= MANY;
         self.turns.crowded = if is_crowded { self.turns.crowded + 1 } else { 0 };
         if self.turns.slow {
-            self.share(usize::MAX);
+            self.share(1, usize::MAX, false);
         } else if is_crowded && self.turns.crowded.is_multiple_of(CROWDED) {
-            self.share(1);
+            self.share(1, 1, false);
         }
         let mut served = 0;
         self.queues.note_turns(self.turns.waiting.len().saturating_sub(1));
@@ -97,7 +100,7 @@ impl EventLoop {
             let took = begun.elapsed();
             if took > MOMENT {
                 self.turns.slow = took / served > MOMENT / 2;
-                self.share(usize::MAX);
+                self.share(1, usize::MAX, false);
                 self.queues.note_turns(self.turns.waiting.len());
                 return Ok(());
             }
@@ -107,17 +110,18 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Gives those that have waited longest to siblings that are idle, but for one, and `most` at most.
-    fn share(&mut self, most: usize) {
+    /// Gives those that have waited longest to siblings that are idle, but for `rest` of them, and `most` at most; where
+    /// this worker is `stuck`, to whoever is idle first.
+    pub(super) fn share(&mut self, rest: usize, most: usize, stuck: bool) {
         let Some(handoff) = self.siblings().filter(|_| self.state == State::Serving).cloned() else { return };
-        let spare = self.turns.waiting.len().saturating_sub(1).min(most);
-        let mut idle = self.queues.idle_siblings(spare);
+        let spare = self.turns.waiting.len().saturating_sub(rest).min(most);
+        let mut idle = if stuck { spare } else { self.queues.idle_siblings(spare) };
         let mut kept = Vec::new();
         while idle > 0
             && kept.len() <= MOST_KEPT
             && let Some((token, since)) = self.turns.waiting.pop_front()
         {
-            let Some(entry) = self.connections.get_mut(token) else { continue };
+            let Some(entry) = self.connections.get(token).filter(|entry| entry.waits) else { continue };
             entry.connection.note_waiting(since);
             if entry.connection.pass_on(&handoff) == Passing::Done {
                 idle -= 1;
@@ -140,23 +144,37 @@ impl EventLoop {
     /// Takes in who has waited for long enough to be served in turn with those that are kept. Nobody else is idle, or would
     /// have come before.
     pub(super) fn take_in_elders(&mut self, work: &mut Vec<Work>, blocker: &dyn Blocker) {
-        if !self.is_held_up() {
+        if !self.is_held_up() || self.leaves_to_siblings() {
             return;
         }
-        let Some(than) = Instant::now().checked_sub(self.queues.pause()) else { return };
-        if self.queues.has_elder(&self.listeners, than) {
-            for index in 0..self.listeners.len() {
-                if self.queues.waits(index, than) {
-                    // A listener that is broken is found out when it is its turn.
-                    let _ = self.accept(index, work, blocker);
-                }
+        if let Some(than) = Instant::now().checked_sub(self.queues.pause()) {
+            self.accept_elders(than, work, blocker);
+        }
+    }
+
+    /// Takes a connection out of each listen queue where one has been seen before a time; `false` where there was none.
+    pub(super) fn accept_elders(
+        &mut self,
+        than: Instant,
+        work: &mut Vec<Work>,
+        blocker: &dyn Blocker,
+    ) -> bool {
+        if !self.queues.has_elder(&self.listeners, than) {
+            return false;
+        }
+        let mut any = false;
+        for index in 0..self.listeners.len() {
+            if self.queues.waits(index, than) {
+                // A listener that is broken is found out when it is its turn.
+                any |= self.accept(index, work, blocker).unwrap_or(false);
             }
         }
+        any
     }
 }
 
 /// How long one goes round before one looks who else waits, and who might help.
-const MOMENT: Duration = Duration::from_millis(1);
+pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
 /// After so many rounds with so many, one connection goes to an idle sibling, however short the requests are.
 const CROWDED: u32 = 16;
