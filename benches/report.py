@@ -155,7 +155,8 @@ _METHOD = """\
   generator on the same machine, requests/s tells mostly the same, less exactly: on two cores who costs less gets more done.
   Only ratios within a table mean something on another machine.
 - Directly over FastCGI, on a Unix socket, with [`fcgi-rate`](tests/src/bin/fcgi-rate/main.rs): one thread, a new request
-  when an answer is whole, with the parameters of a browser behind nginx. It checks status and length of every answer.
+  when an answer is whole, with the parameters of a browser behind nginx, and `epoll` used as nginx uses it. It checks status
+  and length of every answer.
 - Through nginx (one process) on TCP with wrk (one thread, 16 connections), the server on a Unix socket. wrk checks every
   status; lengths are checked by their sum. CPU is that of the server behind nginx alone.
 - *kept*: the connections to the server are kept; otherwise there is one for each request.

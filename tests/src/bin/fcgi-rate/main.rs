@@ -1,10 +1,11 @@
 //! How fast a server answers: the same request again and again, over FastCGI, every answer looked at.
 //!
-//! One thread waits with epoll for all connections, and sends the next request of each as soon as an answer is whole. In come
-//! words `key=value` (see [`options`]), and lines on standard input that say when: when everything is prepared it writes
-//! `ready` and waits for a line, and after the figures, lines `name<TAB>value`, it writes `done` and keeps what it holds open
-//! until the next, so that its caller can look at the server meanwhile. It never says what is fast. Status and length of each
-//! answer are checked; what one request is told apart by from the next is for `fcgi-load` to look at.
+//! One thread waits with epoll for all connections, in the way of nginx (edge-triggered, for input and room at once: how a
+//! client waits changes what it costs the server to wake it), and sends the next request of each as soon as an answer is
+//! whole. In come words `key=value` (see [`options`]), and lines on standard input that say when: when everything is prepared
+//! it writes `ready` and waits for a line, and after the figures, lines `name<TAB>value`, it writes `done` and keeps what it
+//! holds open until the next, so that its caller can look at the server meanwhile. It never says what is fast. Status and
+//! length of each answer are checked; what one request is told apart by from the next is for `fcgi-load` to look at.
 
 mod answer;
 mod framing;

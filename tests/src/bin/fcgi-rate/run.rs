@@ -59,7 +59,7 @@ impl<'a> Run<'a> {
             let count = self.epoll.wait(&mut events, EpollTimeout::from(LOOK))?;
             for event in &events[..count] {
                 let number = usize::try_from(event.data()).map_err(io::Error::other)?;
-                self.serve(number)?;
+                self.heed(number, event.events())?;
             }
             if last_answer.0 != self.tally.served {
                 last_answer = (self.tally.served, Instant::now());
@@ -71,6 +71,17 @@ impl<'a> Run<'a> {
         self.tally.seconds = self.count_from.elapsed().as_secs_f64();
         self.tally.starved = self.slots.iter().filter(|slot| !slot.is_served).count();
         Ok(&self.tally)
+    }
+
+    /// Does what a connection is ready for.
+    fn heed(&mut self, number: usize, ready: EpollFlags) -> io::Result<()> {
+        if ready != EpollFlags::EPOLLOUT {
+            self.serve(number)
+        } else if self.slots[number].is_stuck {
+            self.send(number)
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes what a connection has brought, and asks again where an answer is whole.
@@ -117,31 +128,18 @@ impl<'a> Run<'a> {
 
     /// Sends what there is to be sent; when a connection breaks meanwhile, the next one is tried when it takes something.
     fn send(&mut self, number: usize) -> io::Result<()> {
-        let was_stuck = self.slots[number].is_stuck;
         if let Err(error) = self.slots[number].send(&self.requests) {
             self.begin_anew(number, Some(&format!("while sending: {error}")))?;
             self.slots[number].is_stuck = true;
-            return self.watch_again(number);
         }
-        if self.slots[number].is_stuck == was_stuck { Ok(()) } else { self.watch_again(number) }
+        Ok(())
     }
 
-    /// Waits for input of a new connection.
+    /// Waits for input of a new connection and for room on it, as nginx does: once for both, and told of changes alone.
     fn watch(&self, number: usize) -> io::Result<()> {
-        Ok(self.epoll.add(self.slots[number].stream.as_fd(), interest(number, EpollFlags::EPOLLIN))?)
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET | EpollFlags::EPOLLRDHUP;
+        Ok(self.epoll.add(self.slots[number].stream.as_fd(), EpollEvent::new(flags, number as u64))?)
     }
-
-    /// Waits for room, too, or no longer.
-    fn watch_again(&self, number: usize) -> io::Result<()> {
-        let slot = &self.slots[number];
-        let mut flags = EpollFlags::EPOLLIN;
-        flags.set(EpollFlags::EPOLLOUT, slot.is_stuck);
-        Ok(self.epoll.modify(slot.stream.as_fd(), &mut interest(number, flags))?)
-    }
-}
-
-fn interest(number: usize, flags: EpollFlags) -> EpollEvent {
-    EpollEvent::new(flags, number as u64)
 }
 
 /// Bytes asked of the kernel at once.
