@@ -72,3 +72,21 @@ fn a_folder_that_is_no_virtual_environment_is_refused() {
         assert!(!sandbox.has("s.sock"));
     }
 }
+
+/// Settings that say `if find_spec("fcgi_runner.django")` must not fail where only the program is there.
+#[test]
+fn the_package_is_one_without_its_parts_where_only_the_program_is_installed() {
+    let sandbox = Sandbox::new();
+    let app = "
+import importlib.util
+import fcgi_runner
+def application(environ, start_response):
+    start_response('200 OK', [])
+    specs = map(importlib.util.find_spec, ['fcgi_runner', 'fcgi_runner.django'])
+    return [repr([spec is not None for spec in specs]).encode()]
+";
+    sandbox.write("lonely.py", app);
+    let server = sandbox.serve_app("lonely:application", &["maxspare=1"]);
+    assert_eq!(server.get("/").text(), "[True, False]");
+    server.stop();
+}

@@ -188,6 +188,9 @@ fn is_installed(py: Python<'_>) -> PyResult<bool> {
 const EXCEPTIONS: &CStr = cr#"
 """What applications use of fcgi-run; the package of this name, which is not installed here, has more."""
 
+# A package without parts: settings ask whether it has `fcgi_runner.django`.
+__path__ = []
+
 class ClientDisconnected(BaseException):
     """The visitor has gone: nobody waits for the answer any more."""
 
