@@ -253,10 +253,13 @@ impl Master<'_> {
         let Some(nursing) = &self.job.nursing else { return 1 };
         let name = process::name();
         process::rename(NAME);
+        // What goes to all processes is for the master, while the application is imported as well.
+        signals::pass_group_signals();
         if !(nursing.prepare)() {
             line.tell(News::Unfit);
             return 0;
         }
+        // What was prepared may have its own handlers.
         signals::pass_group_signals();
         line.tell(News::Ready);
         let mut born = None;

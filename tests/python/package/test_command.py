@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from package.programs import PLAIN, Program, ask, facts, read_pid, run, wait_for_end, write
+from support import process
 
 SCRIPT = [Path(sys.executable).parent / "fcgi-run"]
 MODULE = ["-m", "fcgi_runner"]
@@ -53,8 +54,12 @@ def test_control_c_ends_a_worker_that_still_imports(folder, words):
     write(folder, mysite="import time\nopen('importing', 'w')\ntime.sleep(1000)\n")
     os.kill(program.pid, signal.SIGHUP)
     program.wait_until((folder / "importing").exists)
-    # The terminal signals the whole group.
+    # The terminal signals the whole group; the master is the last to hear of it.
+    started = process.descendants(program.pid)
+    os.kill(program.pid, signal.SIGSTOP)
     os.killpg(program.pid, signal.SIGINT)
+    program.wait_until(lambda: all(map(process.has_heard, started)))
+    os.kill(program.pid, signal.SIGCONT)
     assert program.ends() == 0
     assert "Traceback" not in program.stderr
     assert "error[" not in program.stderr

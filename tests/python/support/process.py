@@ -130,6 +130,17 @@ def alive(pid):
         return False
 
 
+def has_heard(pid, number=signal.SIGINT):
+    """Whether a signal that was sent to a process has had its effect, and the process waits again; or has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return True
+    facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    pending = int(facts["SigPnd"], 16) | int(facts["ShdPnd"], 16)
+    return not pending & 1 << number - 1 and facts["State"].split()[0] in "SZ"
+
+
 def parent(pid):
     """The parent of a process; 0 when it is gone."""
     try:
