@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import process
 
 from package.programs import PLAIN, Program, ask, facts, read_pid, run, wait_for_end, write
-from support import process
 
 SCRIPT = [Path(sys.executable).parent / "fcgi-run"]
 MODULE = ["-m", "fcgi_runner"]
