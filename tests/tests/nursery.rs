@@ -74,7 +74,7 @@ fn what_was_installed_or_changed_is_seen_after_a_reload() {
         sandbox.write("elsewhere/added.py", "NAME = 'added'\n");
         let path = sandbox.path("elsewhere");
         sandbox.write(&format!("{packages}/added.pth"), &format!("{}\n", path.display()));
-        let old = server.workers();
+        let old = server.wait_for_workers(2);
         reload(&server);
         until("the old ones have left", || server.workers().iter().all(|pid| !old.contains(pid)));
         assert_eq!(server.get("/").text(), "the second added", "{word}");

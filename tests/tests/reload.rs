@@ -61,7 +61,8 @@ fn hup_keeps_idle_kept_connections() {
         for client in &mut kept {
             assert_eq!(client.ask(&Request::get("/version").kept()).text(), "one");
         }
-        let old = server.workers();
+        // One that is not known yet would not be missed.
+        let old = server.wait_for_workers(if method == METHODS[0] { 2 } else { 1 });
         sandbox.new_version("two");
         reload(&server);
         until("the old workers have left", || !server.workers().iter().any(|pid| old.contains(pid)));
